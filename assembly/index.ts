@@ -1,0 +1,1 @@
+// Every export of the core, and nothing else.

@@ -1,0 +1,309 @@
+// The linear-memory map of one partition: every base and every field offset, and nothing else.
+//
+//   0x00000000  unused guard: a null pointer never names state
+//   0x00001000  STATE      hot state of the running processor, at constant addresses (accesses fold)
+//   0x00003000  CONTROL    host <-> core: budget, exit record, replay log, statistics
+//   0x00005000  PARTITION  partition-wide variables (plan of the dynamic zone, scheduler, generations)
+//   0x00006000  CHIPSET    interrupt controllers, UART and its rings
+//   0x00010000  PROCESSORS saved hot state of the processors that are not running (64 x 8 KiB)
+//   0x000A0000  static data of the compiled core (asconfig.json: memoryBase), tables of decode/
+//   0x00100000  JUMP_CACHE, FETCH_TLB, BLOCK_HASH, CPUID table, range table ...
+//   0x00200000  ARENA      decoded micro-ops
+//   0x01000000  dynamic zone, planned by the host (src/engine/plan.ts) for the partition's memory size:
+//               frame table | lookup-table sets | guest RAM (page aligned, ends at LIMIT)
+//
+// This file is plain TypeScript as well as AssemblyScript: src/engine/views.ts is generated from it.
+
+// ---- hot state ------------------------------------------------------------------------------------
+export const STATE: usize = 0x1000;
+export const STATE_SIZE: usize = 0x2000;
+
+/** 16 general registers of 8 bytes in encoding order (rax rcx rdx rbx rsp rbp rsi rdi r8..r15). */
+export const GPR: usize = STATE;
+/** Eight bytes that are always zero: what an absent base or index register points at. */
+export const ZERO: usize = STATE + 0x80;
+/** RIP, valid outside the interpreter's loop and for handlers that return JUMP. */
+export const RIP: usize = STATE + 0x88;
+/** CS-relative address of byte 0 of the current code page: RIP of a micro-op = RIP_PAGE + its offset. */
+export const RIP_PAGE: usize = STATE + 0x90;
+/** Mask of the instruction pointer: 2^32-1, in 64-bit mode 2^64-1. */
+export const RIP_MASK: usize = STATE + 0x98;
+/** RFLAGS without the six arithmetic flags (those are lazy, see vcpu/flags). */
+export const SYSTEM_FLAGS: usize = STATE + 0xa0;
+/** Lazy flags: kind (LazyKind << 2 | log2 size), carry word, result and first operand. */
+export const LAZY_KIND: usize = STATE + 0xa4;
+export const LAZY_CARRY: usize = STATE + 0xa8;
+export const LAZY_RESULT: usize = STATE + 0xb0;
+export const LAZY_A: usize = STATE + 0xb8;
+
+/** Ticks that are left of the slice (i32); the interpreter keeps it in a local, stored around calls. */
+export const FUEL: usize = STATE + 0xc0;
+/** FUEL at the start of the slice. */
+export const FUEL_START: usize = STATE + 0xc4;
+/** Ticks of this processor up to the start of the slice (u64). */
+export const TICKS: usize = STATE + 0xc8;
+/** ticks - retired (u64): what REP elements and event deliveries add to ticks only. */
+export const TICKS_NOT_RETIRED: usize = STATE + 0xd0;
+
+/** Pending failure of the current instruction: Fault (0 none, 1 exception, 2 exit to the host). */
+export const FAULT: usize = STATE + 0xd8;
+export const FAULT_VECTOR: usize = STATE + 0xdc;
+export const FAULT_ERROR: usize = STATE + 0xe0;
+/** Event type of the fault: EventType in x86/vectors. */
+export const FAULT_TYPE: usize = STATE + 0xe4;
+/** Linear address for #PF (becomes CR2 on delivery). */
+export const FAULT_ADDRESS: usize = STATE + 0xe8;
+/** DR6 bits to set when the fault is #DB. */
+export const FAULT_DR6: usize = STATE + 0xf0;
+/** Replayed accesses consumed by the current instruction (host exits re-execute, see vcpu/exit). */
+export const REPLAY_POSITION: usize = STATE + 0xf4;
+
+/** Segments ES CS SS DS FS GS LDTR TR: structure of arrays, index as in x86/segment. */
+export const SEG_SELECTOR: usize = STATE + 0x100; // u32[8]
+export const SEG_ATTRIBUTES: usize = STATE + 0x120; // u32[8], VMX access-rights format
+export const SEG_LIMIT: usize = STATE + 0x140; // u32[8], in bytes, granularity applied
+export const SEG_BASE: usize = STATE + 0x160; // u64[8]
+/** Base that an access adds: 0 for ES CS SS DS in 64-bit mode, otherwise SEG_BASE. u64[8]. */
+export const SEG_EFFECTIVE: usize = STATE + 0x1a0;
+
+export const GDTR_BASE: usize = STATE + 0x1e0;
+export const IDTR_BASE: usize = STATE + 0x1e8;
+export const GDTR_LIMIT: usize = STATE + 0x1f0;
+export const IDTR_LIMIT: usize = STATE + 0x1f4;
+export const CPL: usize = STATE + 0x1f8;
+/** Interrupt shadow: Shadow bits (STI, MOV SS), one instruction long. */
+export const SHADOW: usize = STATE + 0x1fc;
+
+export const CR0: usize = STATE + 0x200;
+export const CR2: usize = STATE + 0x208;
+export const CR3: usize = STATE + 0x210;
+export const CR4: usize = STATE + 0x218;
+export const CR8: usize = STATE + 0x220;
+export const EFER: usize = STATE + 0x228;
+export const XCR0: usize = STATE + 0x230;
+/** PAE page-directory-pointer registers, loaded with CR3. u64[4]. */
+export const PDPTE: usize = STATE + 0x240;
+/** DR0-DR3, (4, 5 unused), DR6, DR7. u64[8]. */
+export const DR: usize = STATE + 0x260;
+
+// MSRs that live in the state.
+export const MSR_STAR: usize = STATE + 0x2a0;
+export const MSR_LSTAR: usize = STATE + 0x2a8;
+export const MSR_CSTAR: usize = STATE + 0x2b0;
+export const MSR_SFMASK: usize = STATE + 0x2b8;
+export const MSR_KERNEL_GS_BASE: usize = STATE + 0x2c0;
+export const MSR_SYSENTER_CS: usize = STATE + 0x2c8;
+export const MSR_SYSENTER_ESP: usize = STATE + 0x2d0;
+export const MSR_SYSENTER_EIP: usize = STATE + 0x2d8;
+export const MSR_PAT: usize = STATE + 0x2e0;
+export const MSR_APIC_BASE: usize = STATE + 0x2e8;
+export const MSR_TSC_AUX: usize = STATE + 0x2f0;
+/** TSC = ticks + TSC_OFFSET. */
+export const TSC_OFFSET: usize = STATE + 0x2f8;
+export const MSR_MISC_ENABLE: usize = STATE + 0x300;
+export const MSR_MTRR_DEF_TYPE: usize = STATE + 0x308;
+/** IA32_MTRR_PHYSBASE0, PHYSMASK0, ... PHYSMASK7. u64[16]. */
+export const MSR_MTRR_PHYS: usize = STATE + 0x310;
+/** FIX64K_00000, FIX16K_80000, FIX16K_A0000, FIX4K_C0000 ... FIX4K_F8000. u64[11]. */
+export const MSR_MTRR_FIXED: usize = STATE + 0x390;
+export const MSR_FEATURE_CONTROL: usize = STATE + 0x3e8;
+export const MSR_MICROCODE: usize = STATE + 0x3f0;
+
+// Derived state: recomputed by vcpu/mode.refresh, never saved.
+/** Mode word of decoded instructions (ModeBit in decode/mode). */
+export const MODE: usize = STATE + 0x400;
+/** Non-zero: MODE and what follows no longer match the architectural state. */
+export const CONTEXT_STALE: usize = STATE + 0x404;
+/** Host addresses of the read and write lookup tables in force (mmu/tables). */
+export const TABLE_READ: usize = STATE + 0x408;
+export const TABLE_WRITE: usize = STATE + 0x40c;
+/** Tag that jump-cache and fetch-TLB entries must carry: generation and context. */
+export const FETCH_TAG: usize = STATE + 0x410;
+/** Table set in force (index). */
+export const TABLE_SET: usize = STATE + 0x414;
+/** Non-zero: run one instruction at a time (TF, debug registers, a code segment that ends in this page). */
+export const SINGLE_STEP: usize = STATE + 0x418;
+/** Non-zero: current code page is only partly inside the CS limit. */
+export const CODE_PARTIAL: usize = STATE + 0x41c;
+/** Data accesses in force must be checked one by one (#AC active or data breakpoints armed). */
+export const DATA_CHECKED: usize = STATE + 0x420;
+/** What a looked-up host address must be below (u64): LIMIT, or 0 while DATA_CHECKED is set. */
+export const DATA_LIMIT: usize = STATE + 0x458;
+/** DR6 bits collected by data breakpoints during the current instruction. */
+export const DEBUG_HITS: usize = STATE + 0x424;
+
+// Processor status that is not a register.
+/** Activity: Activity (0 active, 1 halted, 2 shutdown, 3 wait for SIPI). */
+export const ACTIVITY: usize = STATE + 0x428;
+export const NMI_BLOCKED: usize = STATE + 0x42c;
+export const NMI_PENDING: usize = STATE + 0x430;
+/** External interrupt asked for by the host: vector | 0x100 when valid. */
+export const INTERRUPT_REQUEST: usize = STATE + 0x434;
+/** Host wants an exit as soon as an interrupt could be taken. */
+export const WANT_WINDOW: usize = STATE + 0x438;
+/** Event to deliver before the next instruction: vector | EventType << 8 | has error << 11 | 1 << 31. */
+export const INJECT: usize = STATE + 0x43c;
+export const INJECT_ERROR: usize = STATE + 0x440;
+/** Length of the instruction that a software injection returns behind. */
+export const INJECT_LENGTH: usize = STATE + 0x444;
+/** Index of the running processor and its local APIC identifier. */
+export const PROCESSOR_INDEX: usize = STATE + 0x448;
+/** Exceptions that leave to the host instead of being delivered: bit per vector. */
+export const EXCEPTION_BITMAP: usize = STATE + 0x44c;
+/** Other events that leave to the host: Intercept bits (vcpu/intercept). */
+export const INTERCEPTS: usize = STATE + 0x450;
+/** #DB trap conditions (DR6 bits) to raise at the end of the current instruction, e.g. a task's T bit. */
+export const TRAP_PENDING: usize = STATE + 0x454;
+
+/** Scratch micro-ops of single-step execution: the instruction, then a terminator. 2 x 32 bytes. */
+export const SCRATCH_UOP: usize = STATE + 0x480;
+
+// Room for the floating-point and vector state.
+/** x87 registers, 16 bytes each (80 used). */
+export const X87: usize = STATE + 0x800;
+/** YMM0-YMM15, 32 bytes each. */
+export const YMM: usize = STATE + 0x900;
+export const X87_CONTROL: usize = STATE + 0xb00;
+export const MXCSR: usize = STATE + 0xb20;
+/** Second bank: the virtual state a monitor keeps for a deprivileged or nested guest. */
+export const BANK2: usize = STATE + 0x1000;
+
+// ---- control block: host <-> core -----------------------------------------------------------------
+export const CONTROL: usize = 0x3000;
+export const CONTROL_SIZE: usize = 0x2000;
+
+/** Exit record (vcpu/exit): what the last run left for. */
+export const EXIT_REASON: usize = CONTROL + 0x00; // ExitReason
+export const EXIT_PROCESSOR: usize = CONTROL + 0x04;
+/** Port number, MSR index, CPUID leaf, vector. */
+export const EXIT_SELECTOR: usize = CONTROL + 0x08;
+/** Size of the access in bytes. */
+export const EXIT_SIZE: usize = CONTROL + 0x0c;
+/** ExitFlag bits: write, string, rep, unmapped, fetch, has error code. */
+export const EXIT_FLAGS: usize = CONTROL + 0x10;
+/** Length of the instruction in bytes, 0 where it is not known. */
+export const EXIT_LENGTH: usize = CONTROL + 0x14;
+/** Guest-physical address (u64). */
+export const EXIT_GPA: usize = CONTROL + 0x18;
+/** Linear address (u64). */
+export const EXIT_LINEAR: usize = CONTROL + 0x20;
+/** Value written, or exception error code, or hypercall input (u64). */
+export const EXIT_VALUE: usize = CONTROL + 0x28;
+/** CPUID subleaf and default result eax ebx ecx edx. */
+export const EXIT_SUBLEAF: usize = CONTROL + 0x30;
+export const EXIT_CPUID: usize = CONTROL + 0x34; // u32[4]
+
+/** Budget of the next run in ticks, all processors together (u64, in and out: what is left). */
+export const BUDGET: usize = CONTROL + 0x48;
+/** Arguments and results of calls that move 64-bit values (u64[4]). */
+export const VALUE: usize = CONTROL + 0x50;
+/** Asks run to leave at the next slice boundary (written by the host from within a callback). */
+export const STOP_REQUEST: usize = CONTROL + 0x70;
+/** Number of valid replay entries and their values: accesses the host has answered already. */
+export const REPLAY_COUNT: usize = CONTROL + 0x74;
+/** Processor that the replay log belongs to. */
+export const REPLAY_PROCESSOR: usize = CONTROL + 0x78;
+export const REPLAY: usize = CONTROL + 0x80; // u64[REPLAY_MAX]
+export const REPLAY_MAX: u32 = 128;
+/** Text of up to 32 registers read or written in bulk (u64[64]). */
+export const BULK: usize = CONTROL + 0x500;
+/** Bytes handed to the decoder alone (decoder tests, disassembly). */
+export const DECODE_BUFFER: usize = CONTROL + 0x800;
+/** Micro-op written by a decode of DECODE_BUFFER. */
+export const DECODE_UOP: usize = CONTROL + 0x840;
+/** Statistics, u64 each (StatisticIndex in observe/counters). */
+export const STATISTICS: usize = CONTROL + 0x1000;
+
+// ---- partition-wide variables ---------------------------------------------------------------------
+export const PARTITION: usize = 0x5000;
+/** Plan of the dynamic zone, written by the host before init. */
+export const RAM_BASE: usize = PARTITION + 0x00; // u32 host address of frame 0
+export const RAM_FRAMES: usize = PARTITION + 0x04; // u32 frames of RAM and ROM
+/** End of guest memory in the linear memory, as u64: host addresses below it are guest RAM. */
+export const LIMIT: usize = PARTITION + 0x08;
+/** Frame table: FRAME_SIZE bytes per frame (memory/frames). */
+export const FRAME_TABLE: usize = PARTITION + 0x10; // u32
+/** Lookup-table sets: base, bytes per set, number of sets, slots per table minus one. */
+export const SETS_BASE: usize = PARTITION + 0x14;
+export const SETS_STRIDE: usize = PARTITION + 0x18;
+export const SETS_COUNT: usize = PARTITION + 0x1c;
+export const SLOT_MASK: usize = PARTITION + 0x20;
+export const PROCESSOR_COUNT: usize = PARTITION + 0x24;
+/** Processor whose state is in STATE, and what is left of its turn in ticks. */
+export const CURRENT_PROCESSOR: usize = PARTITION + 0x28;
+export const TURN_LEFT: usize = PARTITION + 0x2c;
+/** Generation of fetch contexts; part of FETCH_TAG. */
+export const FETCH_GENERATION: usize = PARTITION + 0x30;
+export const CONTEXT_COUNT: usize = PARTITION + 0x34;
+/** Next free byte of the micro-op arena and number of times it was emptied. */
+export const ARENA_NEXT: usize = PARTITION + 0x38;
+export const ARENA_FLUSHES: usize = PARTITION + 0x3c;
+/** A20 mask of physical addresses as u64: all ones, or all but bit 20. */
+export const A20_MASK: usize = PARTITION + 0x40;
+export const RANGE_COUNT: usize = PARTITION + 0x48;
+/** Clock of the lookup-table sets' least-recently-used order. */
+export const SETS_CLOCK: usize = PARTITION + 0x4c;
+/** Physical address width in bits. */
+export const PHYSICAL_BITS: usize = PARTITION + 0x50;
+export const CPUID_COUNT: usize = PARTITION + 0x54;
+/** Nominal TSC frequency in Hz (u64). */
+export const TSC_FREQUENCY: usize = PARTITION + 0x58;
+/** Non-zero while dirty pages are logged. */
+export const DIRTY_LOGGING: usize = PARTITION + 0x60;
+/** Records of the lookup-table sets: key and LRU (mmu/sets). 64 x 64 bytes. */
+export const SET_RECORDS: usize = PARTITION + 0x100; // ends at PARTITION + 0x1000 (60 sets)
+export const SET_RECORDS_MAX: u32 = 60;
+
+// ---- chipset --------------------------------------------------------------------------------------
+export const CHIPSET: usize = 0x6000;
+export const PIC: usize = CHIPSET; // two 8259A, 64 bytes each
+export const UART: usize = CHIPSET + 0x100; // two 16550, 128 bytes each
+export const SYSTEM_PORTS: usize = CHIPSET + 0x300; // port 92h, port 80h, debug exit
+/** Line input that waits for the guest and output that waits for the host: rings of 4 KiB. */
+export const UART_INPUT: usize = 0x8000; // 2 x 4 KiB
+export const UART_OUTPUT: usize = 0xa000; // 2 x 4 KiB
+export const UART_RING: u32 = 4096;
+/** Port 0xE9 output ring. */
+export const DEBUGCON_OUTPUT: usize = 0xc000; // 4 KiB
+
+// ---- processors -----------------------------------------------------------------------------------
+export const PROCESSORS: usize = 0x10000;
+export const PROCESSORS_MAX: u32 = 64;
+
+// ---- fixed tables ---------------------------------------------------------------------------------
+/** Static data of the compiled core; must equal asconfig.json's memoryBase. */
+export const STATIC_DATA: usize = 0xa0000;
+/** {u64 rip, u32 tag, u32 micro-op} x 4096. */
+export const JUMP_CACHE: usize = 0x100000;
+export const JUMP_CACHE_ENTRIES: u32 = 4096;
+/** {u64 linear page, u32 tag, u32 frame} x 1024. */
+export const FETCH_TLB: usize = 0x110000;
+export const FETCH_TLB_ENTRIES: u32 = 1024;
+/** Fetch contexts {u32 set, u32 mode, u32 csLimit, u32 cpl, u64 csBase, u64 spare} x 256. */
+export const CONTEXTS: usize = 0x114000;
+export const CONTEXTS_MAX: u32 = 256;
+/** Guest-physical ranges, 32 bytes each (memory/ranges). */
+export const RANGES: usize = 0x118000;
+export const RANGES_MAX: u32 = 64;
+/** CPUID table: {leaf, subleaf, flags, eax, ebx, ecx, edx, spare} u32 x 256 (vcpu/cpuid). */
+export const CPUID_TABLE: usize = 0x11a000;
+export const CPUID_MAX: u32 = 256;
+/** Bit per port (64 Ki): set where the core itself serves the port; then bit per port for host handlers. */
+export const PORT_MAP: usize = 0x11c000; // 8 KiB
+/** Heads of block hash chains, u32 x 65536. */
+export const BLOCK_HASH: usize = 0x120000;
+export const BLOCK_HASH_ENTRIES: u32 = 65536;
+/** Micro-op arena. */
+export const ARENA: usize = 0x200000;
+export const ARENA_SIZE: usize = 0xe00000;
+/** Start of the zone that the host plans per partition. */
+export const DYNAMIC: usize = 0x1000000;
+
+/** Bytes per frame in the frame table (memory/frames). */
+export const FRAME_SIZE: u32 = 32;
+/** Permission contexts of a lookup-table set: user, supervisor, supervisor with AC=1. */
+export const SET_CONTEXTS: u32 = 3;
+/** Entries of a set's list of filled slots; beyond it a clear scans the tables. */
+export const SET_FILLED_MAX: u32 = 16384;
+/** Bytes of one slot in one context: read entry 8, write entry 8, reverse-map links 8 (three arrays). */
+export const SLOT_BYTES: u32 = 24;

@@ -1,0 +1,37 @@
+// What a handler tells the interpreter about the instruction it executed.
+
+export const enum Status {
+  /** Completed; go on behind it. */
+  NEXT = 0,
+  /** Completed; RIP holds the address to go on at. */
+  JUMP = 1,
+  /** Completed, go on behind it, but state changed that the interpreter's loop relies on (mode, paging,
+   *  IF, TF, shadow, pending interrupts): leave to the run loop first. */
+  SYNC = 2,
+  /** JUMP and SYNC together. */
+  JUMP_SYNC = 3,
+  /** Not completed and nothing committed: FAULT says whether an exception or an exit is pending. */
+  FAULT = 4,
+}
+
+/** Values of the FAULT cell. */
+export const enum Fault {
+  NONE = 0,
+  EXCEPTION = 1,
+  /** The exit record is filled; the instruction is executed again when the host has completed the exit. */
+  EXIT = 2,
+}
+
+/** Bits of the SHADOW cell. */
+export const enum Shadow {
+  STI = 1,
+  MOV_SS = 2,
+}
+
+/** Values of the ACTIVITY cell. */
+export const enum Activity {
+  ACTIVE = 0,
+  HALTED = 1,
+  SHUTDOWN = 2,
+  WAIT_FOR_SIPI = 3,
+}

@@ -259,6 +259,19 @@ export const CHIPSET: usize = 0x6000;
 export const PIC: usize = CHIPSET; // two 8259A, 64 bytes each
 export const UART: usize = CHIPSET + 0x100; // two 16550, 128 bytes each
 export const SYSTEM_PORTS: usize = CHIPSET + 0x300; // port 92h, port 80h, debug exit
+/** Bytes per 8259A and per 16550 in the blocks above. */
+export const PIC_SIZE: u32 = 64;
+export const UART_SIZE: u32 = 128;
+/** Ring positions of a UART: bytes ever written and ever read (u32 each, wrapping); ring index = position % UART_RING. */
+export const UART_INPUT_WRITTEN: usize = UART + 0x40;
+export const UART_INPUT_READ: usize = UART + 0x44;
+export const UART_OUTPUT_WRITTEN: usize = UART + 0x48;
+export const UART_OUTPUT_READ: usize = UART + 0x4c;
+/** Last byte written to port 80h and how many were. */
+export const POST_CODE: usize = SYSTEM_PORTS + 0x04;
+export const POST_COUNT: usize = SYSTEM_PORTS + 0x08;
+export const DEBUGCON_WRITTEN: usize = SYSTEM_PORTS + 0x0c;
+export const DEBUGCON_READ: usize = SYSTEM_PORTS + 0x10;
 /** Line input that waits for the guest and output that waits for the host: rings of 4 KiB. */
 export const UART_INPUT: usize = 0x8000; // 2 x 4 KiB
 export const UART_OUTPUT: usize = 0xa000; // 2 x 4 KiB

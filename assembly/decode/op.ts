@@ -11,6 +11,8 @@ export const enum Op {
   GOTO = 2,
   // End of a single step.
   STEP_END = 3,
+  // Longer than 15 bytes: #GP(0).
+  TOO_LONG = 4,
   // op = ALU + kind*20 + size*5 + form; kinds in encoding order, sizes 8 16 32 64
   ADD_RR8 = 16,
   ADD_RI8 = 17,

@@ -6,6 +6,7 @@
 
 import { GPR, MODE, SYSTEM_FLAGS } from "../layout";
 import { MODE_CODE, MODE_CODE64 } from "../decode/mode";
+import { RIP_MARKER } from "../decode/modrm";
 import { Ea, UOP_BASE, UOP_DISP, UOP_IMM, UOP_INDEX, UOP_SCALE, uopEa, uopSeg } from "../decode/uop";
 import { CR0_PE } from "../x86/control";
 import { VM } from "../x86/flags";
@@ -27,22 +28,17 @@ export const BAD_LINEAR: u64 = 0x8000_0000_0000_0000;
 export function effectiveAddress(u: usize): u64 {
   const ea = uopEa(u);
   if (ea == Ea.MOFFS64) return <u64>load<i64>(u, UOP_IMM);
-  let address =
-    load<u64>(<usize>load<u8>(u, UOP_BASE), GPR) +
-    (load<u64>(<usize>load<u8>(u, UOP_INDEX), GPR) << <u64>load<u8>(u, UOP_SCALE)) +
-    <u64>(<i64>load<i32>(u, UOP_DISP));
-  if (ea == Ea.RIP64) return address + nextRip(u);
-  if (ea == Ea.SEG16) return address & 0xffff;
-  if (ea == Ea.FLAT32 || ea == Ea.SEG32) return address & 0xffff_ffff;
-  if (ea == Ea.SEG32_IN64) {
-    // EIP-relative operands carry a marker in place of the scale.
-    if (load<u8>(u, UOP_SCALE) == RIP_MARKER) address = <u64>(<i64>load<i32>(u, UOP_DISP)) + nextRip(u);
-    return address & 0xffff_ffff;
+  const scale = load<u8>(u, UOP_SCALE);
+  let address = <u64>(<i64>load<i32>(u, UOP_DISP));
+  if (ea == Ea.RIP64 || scale == RIP_MARKER) address += nextRip(u);
+  else {
+    address +=
+      load<u64>(<usize>load<u8>(u, UOP_BASE), GPR) + (load<u64>(<usize>load<u8>(u, UOP_INDEX), GPR) << <u64>scale);
   }
+  if (ea == Ea.SEG16) return address & 0xffff;
+  if (ea == Ea.FLAT32 || ea == Ea.SEG32 || ea == Ea.SEG32_IN64) return address & 0xffff_ffff;
   return address;
 }
-/** Scale value that marks an EIP-relative operand (67h prefix in 64-bit mode). */
-export const RIP_MARKER: u32 = 0x80;
 
 /**
  * Linear address of `size` bytes at `offset` in a segment, or BAD_LINEAR after raising. `write` asks for
@@ -105,7 +101,7 @@ export function linearWithOffset(u: usize, byteOffset: i64, size: u32, write: bo
 }
 @inline function operandAddress(u: usize, offset: u64, size: u32, write: bool): u64 {
   const ea = uopEa(u);
-  if (ea <= Ea.RIP64) return offset;
-  if (ea == Ea.BASE64) return offset + segEffective(uopSeg(u));
+  if (ea <= <u32>Ea.RIP64) return offset;
+  if (ea == Ea.BASE64 || ea == Ea.MOFFS64) return offset + segEffective(uopSeg(u));
   return segmentAddress(uopSeg(u), offset, size, write);
 }

@@ -53,9 +53,9 @@ export function conditionMask(cc: u32): u32 {
 export function fuse(branch: usize): void {
   if (load<u16>(branch, UOP_OP) != Op.JCC || load<u16>(branch, UOP_CONDITION_MASK) == 0) return;
   const first = branch - UOP;
-  const op = <u32>load<u16>(first, UOP_OP);
+  const op = <i32>load<u16>(first, UOP_OP);
   const cc = <u32>load<u8>(branch, UOP_DST) >> 1;
-  let fused: u32 = 0;
+  let fused: i32 = 0;
   if (op >= Op.CMP_RR8 && op <= Op.CMP_MI64) fused = op - Op.CMP_RR8 + Op.CMP_RR8_JCC;
   else if (op >= Op.TEST_RR8 && op <= Op.TEST_MI64) fused = op - Op.TEST_RR8 + Op.TEST_RR8_JCC;
   else {

@@ -1,0 +1,247 @@
+// The decode cache: blocks of micro-ops in an arena, found by (frame, offset, mode word).
+//
+//   block header, 32 bytes, followed by `count` micro-ops and a terminator:
+//     0  hashNext   u32   next block of the same hash chain
+//     4  frame      u32   frame of the first byte
+//     8  pageNext   u32   next block in `frame`'s list
+//    12  frame2     u32   frame of the bytes behind the page's end, NO_FRAME if there are none
+//    16  pageNext2  u32   next block in `frame2`'s list
+//    20  mode       u32
+//    24  first      u16   offset of the first byte | 26  last u16  offset of the last byte (past 4095: in frame2)
+//    28  count      u16   | 30  live u16
+//
+// A block never leaves its page, except that an instruction across the page's end makes a block of its
+// own. Every frame with blocks carries the reason CODE, so that stores into it arrive at `codeWritten`,
+// which turns the micro-ops of overlapping blocks into STALE ones: whoever holds a pointer to them (a
+// link, the jump cache, the running interpreter) finds out at the very next instruction. The arena is
+// emptied as a whole when it is full.
+
+import {
+  ARENA,
+  ARENA_FLUSHES,
+  ARENA_NEXT,
+  ARENA_SIZE,
+  BLOCK_HASH,
+  BLOCK_HASH_ENTRIES,
+  JUMP_CACHE,
+  JUMP_CACHE_ENTRIES,
+} from "../layout";
+import { CODE, FRAME_CODE, FRAME_GRANULES, frameEntry, frameHost } from "../memory/frames";
+import { protect, unprotect } from "../memory/track";
+import { BLOCK_MAX } from "../tuning";
+import { fuse } from "./branch";
+import { decode, endsBlock } from "./decode";
+import { Op } from "./op";
+import { UOP, UOP_OFFSET, UOP_OP, UOP_PLAIN, UOP_REMAIN } from "./uop";
+
+export const HEADER: usize = 32;
+const HASH_NEXT: usize = 0;
+const FRAME: usize = 4;
+const PAGE_NEXT: usize = 8;
+const FRAME2: usize = 12;
+const PAGE_NEXT2: usize = 16;
+const BLOCK_MODE: usize = 20;
+const FIRST: usize = 24;
+const LAST: usize = 26;
+const COUNT: usize = 28;
+const LIVE: usize = 30;
+
+export const NO_FRAME: u32 = 0xffff_ffff;
+/** Room that the largest block needs. */
+const BLOCK_BYTES: usize = HEADER + (<usize>BLOCK_MAX + 1) * UOP;
+
+@inline function bucket(frame: u32, offset: u32, mode: u32): usize {
+  const h = (frame << 12 | offset) * 0x9e3779b1 ^ mode * 0x85ebca6b;
+  return BLOCK_HASH + (<usize>((h >> 8) & (BLOCK_HASH_ENTRIES - 1)) << 2);
+}
+
+/** First micro-op of the block at a place, or 0. `blockFrame2` tells what it needs of the next page. */
+export function findBlock(frame: u32, offset: u32, mode: u32): usize {
+  let block = <usize>load<u32>(bucket(frame, offset, mode));
+  while (block != 0) {
+    if (load<u32>(block, FRAME) == frame && load<u16>(block, FIRST) == offset && load<u32>(block, BLOCK_MODE) == mode) {
+      return block + HEADER;
+    }
+    block = load<u32>(block, HASH_NEXT);
+  }
+  return 0;
+}
+/** Second frame of the block whose first micro-op is `u`, NO_FRAME if it stays in its page. */
+@inline export function blockFrame2(u: usize): u32 { return load<u32>(u - HEADER, FRAME2); }
+
+export function resetCache(): void {
+  memory.fill(BLOCK_HASH, 0, BLOCK_HASH_ENTRIES * 4);
+  memory.fill(JUMP_CACHE, 0, JUMP_CACHE_ENTRIES * 16);
+  store<u32>(ARENA_NEXT, ARENA);
+}
+
+/** Empties the arena and everything that points into it. */
+export function flushCache(): void {
+  let block = ARENA;
+  const end = <usize>load<u32>(ARENA_NEXT);
+  while (block < end) {
+    if (load<u16>(block, LIVE) != 0) {
+      forget(load<u32>(block, FRAME));
+      const second = load<u32>(block, FRAME2);
+      if (second != NO_FRAME) forget(second);
+    }
+    block += HEADER + (<usize>load<u16>(block, COUNT) + 1) * UOP;
+  }
+  resetCache();
+  store<u32>(ARENA_FLUSHES, load<u32>(ARENA_FLUSHES) + 1);
+}
+function forget(frame: u32): void {
+  const entry = frameEntry(frame);
+  store<u32>(entry, 0, FRAME_CODE);
+  store<u64>(entry, 0, FRAME_GRANULES);
+  unprotect(frame, CODE);
+}
+
+/** Opens a block at the arena's end. */
+function open(frame: u32, offset: u32, mode: u32): usize {
+  if (<usize>load<u32>(ARENA_NEXT) + BLOCK_BYTES > ARENA + ARENA_SIZE) flushCache();
+  const block = <usize>load<u32>(ARENA_NEXT);
+  store<u32>(block, frame, FRAME);
+  store<u32>(block, NO_FRAME, FRAME2);
+  store<u32>(block, mode, BLOCK_MODE);
+  store<u16>(block, offset, FIRST);
+  store<u16>(block, 1, LIVE);
+  return block;
+}
+
+/** Closes a block of `count` micro-ops that ends before offset `end`, and files it. */
+function close(block: usize, count: u32, end: u32): usize {
+  const terminator = block + HEADER + <usize>count * UOP;
+  memory.fill(terminator, 0, UOP);
+  store<u16>(terminator, Op.GOTO, UOP_OP);
+  store<u16>(terminator, Op.GOTO, UOP_PLAIN);
+  store<u16>(terminator, end, UOP_OFFSET);
+  for (let i: u32 = 0; i < count; i++) store<u8>(block + HEADER + <usize>i * UOP, count - i, UOP_REMAIN);
+  store<u16>(block, count, COUNT);
+  store<u16>(block, end - 1, LAST);
+  store<u32>(ARENA_NEXT, terminator + UOP);
+
+  const frame = load<u32>(block, FRAME);
+  const head = bucket(frame, load<u16>(block, FIRST), load<u32>(block, BLOCK_MODE));
+  store<u32>(block, load<u32>(head), HASH_NEXT);
+  store<u32>(head, block);
+  const first = <u32>load<u16>(block, FIRST);
+  const second = load<u32>(block, FRAME2);
+  file(block, PAGE_NEXT, frame, first, second == NO_FRAME ? end : 4096);
+  // An alias: both pages of the instruction are the same frame, which lists the block once.
+  if (second == frame) watch(frame, 0, end - 4096);
+  else if (second != NO_FRAME) file(block, PAGE_NEXT2, second, 0, end - 4096);
+  return block + HEADER;
+}
+/** Puts a block on a frame's list and its bytes [from, to) under watch. */
+function file(block: usize, next: usize, frame: u32, from: u32, to: u32): void {
+  const entry = frameEntry(frame);
+  store<u32>(block + next, load<u32>(entry, FRAME_CODE));
+  store<u32>(entry, block, FRAME_CODE);
+  watch(frame, from, to);
+  protect(frame, CODE);
+}
+function watch(frame: u32, from: u32, to: u32): void {
+  const entry = frameEntry(frame);
+  store<u64>(entry, load<u64>(entry, FRAME_GRANULES) | granulesOf(from, to - 1), FRAME_GRANULES);
+}
+/** Bit per 64 bytes from offset `first` to offset `last`. */
+@inline function granulesOf(first: u32, last: u32): u64 {
+  return (<u64>-1 << <u64>(first >> 6)) & (<u64>-1 >> <u64>(63 - (last >> 6)));
+}
+
+/**
+ * Decodes the block at an offset of a frame. Returns its first micro-op, or 0 when already the first
+ * instruction reaches beyond the page (decodeCrossing's job).
+ */
+export function decodeBlock(frame: u32, offset: u32, mode: u32): usize {
+  const block = open(frame, offset, mode);
+  const page = frameHost(frame);
+  let u = block + HEADER;
+  let count: u32 = 0;
+  let at = offset;
+  while (count < BLOCK_MAX && at < 4096) {
+    const length = decode(page + at, 4096 - at, mode, u);
+    if (length == 0) break;
+    store<u16>(u, at, UOP_OFFSET);
+    count++;
+    at += length;
+    const op = <u32>load<u16>(u, UOP_PLAIN);
+    if (op == Op.JCC && count > 1) fuse(u);
+    if (endsBlock(op)) break;
+    u += UOP;
+  }
+  if (count == 0) return 0;
+  return close(block, count, at);
+}
+
+/**
+ * Decodes the one instruction that starts in `frame` and ends in `frame2`: its bytes have been gathered
+ * at `bytes` (at least 15).
+ */
+export function decodeCrossing(frame: u32, frame2: u32, offset: u32, bytes: usize, mode: u32): usize {
+  const block = open(frame, offset, mode);
+  store<u32>(block, frame2, FRAME2);
+  const u = block + HEADER;
+  const length = decode(bytes, 15, mode, u);
+  store<u16>(u, offset, UOP_OFFSET);
+  return close(block, 1, offset + length);
+}
+
+/** A store hit a frame with decoded code: what overlaps becomes stale. Registered with memory/track. */
+export function codeWritten(frame: u32, offset: u32, length: u32): void {
+  const entry = frameEntry(frame);
+  if ((load<u64>(entry, FRAME_GRANULES) & granulesOf(offset, offset + length - 1)) == 0) return;
+  let block = <usize>load<u32>(entry, FRAME_CODE);
+  let left: u64 = 0;
+  while (block != 0) {
+    const isFirst = load<u32>(block, FRAME) == frame;
+    const next = <usize>(isFirst ? load<u32>(block, PAGE_NEXT) : load<u32>(block, PAGE_NEXT2));
+    // Byte range of the block within this frame.
+    const second = load<u32>(block, FRAME2);
+    const first: u32 = isFirst && second != frame ? load<u16>(block, FIRST) : 0;
+    let last: u32 = load<u16>(block, LAST);
+    if (isFirst && second != NO_FRAME) last = 4095;
+    else if (!isFirst) last -= 4096;
+    if (first < offset + length && last >= offset) discard(block, frame);
+    else left |= granulesOf(first, last);
+    block = next;
+  }
+  store<u64>(entry, left, FRAME_GRANULES);
+  if (load<u32>(entry, FRAME_CODE) == 0) unprotect(frame, CODE);
+}
+
+/** Makes a block's micro-ops stale and takes it out of the hash and its frames' lists. */
+function discard(block: usize, writtenFrame: u32): void {
+  const count = <u32>load<u16>(block, COUNT);
+  for (let i: u32 = 0; i <= count; i++) {
+    const u = block + HEADER + <usize>i * UOP;
+    store<u16>(u, Op.STALE, UOP_OP);
+    store<u16>(u, Op.STALE, UOP_PLAIN);
+  }
+  store<u16>(block, 0, LIVE);
+  const frame = load<u32>(block, FRAME);
+  let at = bucket(frame, load<u16>(block, FIRST), load<u32>(block, BLOCK_MODE));
+  while (<usize>load<u32>(at) != block) at = load<u32>(at) + HASH_NEXT;
+  store<u32>(at, load<u32>(block, HASH_NEXT));
+  unlist(block, frame);
+  const second = load<u32>(block, FRAME2);
+  if (second == NO_FRAME || second == frame) return;
+  unlist(block, second);
+  const other = frame == writtenFrame ? second : frame;
+  const entry = frameEntry(other);
+  if (load<u32>(entry, FRAME_CODE) == 0) {
+    store<u64>(entry, 0, FRAME_GRANULES);
+    unprotect(other, CODE);
+  }
+}
+function unlist(block: usize, frame: u32): void {
+  const entry = frameEntry(frame);
+  let at = entry + FRAME_CODE;
+  for (;;) {
+    const b = <usize>load<u32>(at);
+    if (b == block) break;
+    at = b + (load<u32>(b, FRAME) == frame ? PAGE_NEXT : PAGE_NEXT2);
+  }
+  store<u32>(at, load<u32>(block + (load<u32>(block, FRAME) == frame ? PAGE_NEXT : PAGE_NEXT2)));
+}

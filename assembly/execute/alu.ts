@@ -92,7 +92,7 @@ export function setCF(cf: u32): void {
     store<u32>(LAZY_CARRY, (load<u32>(LAZY_CARRY) & ~CF) | cf);
   }
 }
-/** Replaces CF and OF (as RFLAGS bits) and keeps the other four: rotates. */
+/** Replaces CF and OF (as RFLAGS bits) and keeps the other four: rotates, multiplications. */
 export function setCFOF(bits: u32): void {
   const word = load<u32>(LAZY_KIND);
   const kind = word >> 2;
@@ -105,6 +105,8 @@ export function setCFOF(bits: u32): void {
 }
 
 // ---- shifts and rotates; count is masked to 5 (6) bits and not zero -------------------------------
+//
+// Shifts set AF; OF is what a last single shift would set, whatever the count; rotates keep SF ZF AF PF.
 
 /** The last bit that left at the left end of the operand. */
 @inline function carryOfShl<T>(a: T, count: u32): u32 {
@@ -116,12 +118,12 @@ export function setCFOF(bits: u32): void {
 @inline export function shl<T>(a: T, count: u32): T {
   const r = <T>(<u64>a << count);
   const cf = carryOfShl<T>(a, count);
-  flagsResult<T>(r, cf | ((msb<T>(r) ^ cf) << 11));
+  flagsResult<T>(r, AF | cf | ((msb<T>(r) ^ cf) << 11));
   return r;
 }
 @inline export function shr<T>(a: T, count: u32): T {
   const r = <T>(<u64>a >> count);
-  flagsResult<T>(r, (<u32>(<u64>a >> (count - 1)) & 1) | ((msb<T>(r) ^ msb<T>(<T>(r << <T>1))) << 11));
+  flagsResult<T>(r, AF | (<u32>(<u64>a >> (count - 1)) & 1) | (msb<T>(<T>(r << <T>1)) << 11));
   return r;
 }
 @inline function signed<T>(a: T): i64 {
@@ -133,7 +135,7 @@ export function setCFOF(bits: u32): void {
 @inline export function sar<T>(a: T, count: u32): T {
   const wide = signed<T>(a);
   const r = <T>(wide >> count);
-  flagsResult<T>(r, <u32>(wide >> (count - 1)) & 1);
+  flagsResult<T>(r, AF | (<u32>(wide >> (count - 1)) & 1));
   return r;
 }
 @inline export function rol<T>(a: T, count: u32): T {
@@ -201,7 +203,7 @@ export function mulHighUnsigned(a: u64, b: u64): u64 {
 export function mulHighSigned(a: u64, b: u64): u64 {
   return mulHighUnsigned(a, b) - (<u64>(<i64>a >> 63) & b) - (<u64>(<i64>b >> 63) & a);
 }
-/** IMUL with two or three operands (16, 32, 64 bits): CF = OF = the product does not fit. */
+/** IMUL with two or three operands (16, 32, 64 bits): CF = OF = the product does not fit; the rest stays. */
 @inline export function imul2<T>(a: T, b: T): T {
   let r: T;
   let overflow: bool;
@@ -214,6 +216,6 @@ export function mulHighSigned(a: u64, b: u64): u64 {
     r = <T>product;
     overflow = signed<T>(r) != product;
   }
-  flagsResult<T>(r, overflow ? CF | OF : 0);
+  setCFOF(overflow ? CF | OF : 0);
   return r;
 }

@@ -1,0 +1,79 @@
+// Code fetches: linear page to frame, with the checks of a fetch (NX, SMEP, U/S), cached in a small
+// direct-mapped table. An entry counts only while its tag equals FETCH_TAG, so that changing the context
+// or raising the generation empties the fetch TLB, and the jump cache, which carries the same tags.
+//
+//   entry, 16 bytes:  0 linear page u64 | 8 tag u32 | 12 frame u32
+//   tag:              31:8 FETCH_GENERATION (never 0) | 7:0 fetch context
+
+import {
+  CPL,
+  FETCH_GENERATION,
+  FETCH_TAG,
+  FETCH_TLB,
+  FETCH_TLB_ENTRIES,
+  JUMP_CACHE,
+  JUMP_CACHE_ENTRIES,
+} from "../layout";
+import { FETCHED, frameEntry } from "../memory/frames";
+import { frameOf } from "../memory/ranges";
+import { isCanonical } from "./tables";
+import { FETCH, USER, WALK_GPA, walk } from "./walk";
+
+/** Why fetchFrame gave no frame. */
+export const enum FetchKind {
+  /** Page fault; WALK_ERROR holds the error code. */
+  FAULT = 1,
+  /** Neither RAM nor ROM; WALK_GPA holds the address. */
+  HOST = 2,
+  /** The address is not canonical: #GP(0). */
+  NON_CANONICAL = 3,
+}
+
+let kind: u32 = 0;
+/** FetchKind of the last failure. */
+@inline export function fetchKind(): u32 { return kind; }
+
+/** Tag of a fetch context in the current generation. */
+@inline export function fetchTag(context: u32): u32 { return (load<u32>(FETCH_GENERATION) << 8) | context; }
+
+/** Voids the fetch TLB and the jump cache, at once also for the running context. */
+export function bumpFetch(): void {
+  let generation = load<u32>(FETCH_GENERATION) + 1;
+  if (generation > 0x00ff_ffff) {
+    memory.fill(FETCH_TLB, 0, <usize>FETCH_TLB_ENTRIES * 16);
+    memory.fill(JUMP_CACHE, 0, <usize>JUMP_CACHE_ENTRIES * 16);
+    generation = 1;
+  }
+  store<u32>(FETCH_GENERATION, generation);
+  store<u32>(FETCH_TAG, fetchTag(load<u32>(FETCH_TAG) & 0xff));
+}
+
+/** Frame of the code page at a linear address for the running privilege level, or -1: see fetchKind. */
+export function fetchFrame(linear: u64): i32 {
+  const page = linear >> 12;
+  const entry = FETCH_TLB + ((<usize>page & (FETCH_TLB_ENTRIES - 1)) << 4);
+  if (load<u64>(entry) == page && load<u32>(entry, 8) == load<u32>(FETCH_TAG)) return load<i32>(entry, 12);
+  return fetchMiss(linear, entry);
+}
+
+function fetchMiss(linear: u64, entry: usize): i32 {
+  if (!isCanonical(linear)) {
+    kind = FetchKind.NON_CANONICAL;
+    return -1;
+  }
+  if (!walk(linear, load<u32>(CPL) == 3 ? FETCH | USER : FETCH)) {
+    kind = FetchKind.FAULT;
+    return -1;
+  }
+  const frame = frameOf(load<u64>(WALK_GPA));
+  if (frame < 0) {
+    kind = FetchKind.HOST;
+    return -1;
+  }
+  const record = frameEntry(frame);
+  store<u32>(record, load<u32>(record) | FETCHED);
+  store<u64>(entry, linear >> 12);
+  store<u32>(entry, load<u32>(FETCH_TAG), 8);
+  store<i32>(entry, frame, 12);
+  return frame;
+}

@@ -6,3 +6,7 @@ export const BLOCK_MAX: u32 = 48;
 export const TURN_TICKS: u32 = 20_000;
 /** Ticks of one uninterrupted stay in the interpreter: V8 swaps in optimised code only between calls. */
 export const SLICE_TICKS: u32 = 200_000;
+/** Stores into a traced page table without a walk through it, after which its tracing ends. */
+export const TABLE_WRITES_MAX: u32 = 64;
+/** Lower tables that one edited entry may drop one by one; beyond it all sets are emptied. */
+export const TABLE_DROP_MAX: i32 = 64;

@@ -7,7 +7,8 @@
 //   .byte .word .long .quad      lists of expressions, or of "strings" for .byte
 //   .align N  .zero N            zero bytes
 //   .macro NAME a, b ... .endm   \a is the argument, \@ a number that is new in each expansion
-//   .rept N ... .endr            N must not depend on labels; \@ counts from 0
+//   .include "FILE"              through options.include
+//   .rept N ... .endr            N may use the options' symbols only (0: left out); \@ counts from 0
 //   mnemonic operands            with prefixes rep repe repne lock, o16 o32 o64 (that operand size only),
 //                                a16 a32 a64 and fs gs ... (implied addresses); [rel label] is RIP-relative;
 //                                jmp 8:label and jmp far [m] are far; `short` and `near` pick a branch's form
@@ -17,7 +18,7 @@
 
 import { Register } from "iced-x86";
 import { type CodeSize, encode, isMnemonic, type Operand, type Statement } from "./encode.js";
-import { evaluate, unescape } from "./expression.js";
+import { evaluate, type Lookup, unescape } from "./expression.js";
 
 export interface Chunk {
   address: bigint;
@@ -79,7 +80,7 @@ function stripComment(text: string): string {
 }
 
 /** Expands macros and repetitions into a flat list of lines. */
-function expand(lines: Line[], macros: Map<string, { parameters: string[]; body: Line[] }>, counter: { next: number }, depth = 0): Line[] {
+function expand(lines: Line[], macros: Map<string, { parameters: string[]; body: Line[] }>, constant: Lookup, counter: { next: number }, depth = 0): Line[] {
   if (depth > 20) throw new Error("macros nest too deeply");
   const result: Line[] = [];
   for (let i = 0; i < lines.length; i++) {
@@ -103,10 +104,10 @@ function expand(lines: Line[], macros: Map<string, { parameters: string[]; body:
         const [name, ...rest] = head.split(/[\s,]+/);
         macros.set(name as string, { parameters: rest.filter(Boolean), body });
       } else {
-        const count = Number(evaluate(head, 0n, (symbol) => fail(`${line.where}: .rept cannot depend on ${symbol}`)));
+        const count = Number(evaluate(head, 0n, constant));
         for (let n = 0; n < count; n++) {
           const copy = body.map((inner) => ({ ...inner, text: inner.text.replaceAll("\\@", String(n)) }));
-          result.push(...expand(copy, macros, counter, depth + 1));
+          result.push(...expand(copy, macros, constant, counter, depth + 1));
         }
       }
       continue;
@@ -126,7 +127,7 @@ function expand(lines: Line[], macros: Map<string, { parameters: string[]; body:
       });
       return { text, where: `${line.where} (${inner.where})` };
     });
-    result.push(...expand(copy, macros, counter, depth + 1));
+    result.push(...expand(copy, macros, constant, counter, depth + 1));
   }
   return result;
 }
@@ -168,7 +169,9 @@ class Assembler {
 
   number(value: bigint, size: number): void {
     const bits = size * 8;
-    if (value < -(1n << BigInt(bits - 1)) || value >= 1n << BigInt(bits)) fail(`${value} does not fit ${size} bytes`);
+    const fits = value >= -(1n << BigInt(bits - 1)) && value < 1n << BigInt(bits);
+    // Unknown forward references stand for this address in the first pass; the next one checks.
+    if (!fits && this.undefinedNames.size === 0) fail(`${value} does not fit ${size} bytes`);
     const bytes: number[] = [];
     for (let i = 0; i < size; i++) bytes.push(Number((BigInt.asUintN(bits, value) >> BigInt(8 * i)) & 0xffn));
     this.emit(bytes);
@@ -304,20 +307,39 @@ class Assembler {
   }
 }
 
-/** Assembles `source`; `symbols` are constants it may use. `name` appears in error messages. */
-export function assemble(source: string, options: { name?: string; symbols?: Record<string, bigint | number>; mode?: CodeSize; origin?: bigint | number } = {}): Image {
+export interface AssembleOptions {
+  /** Appears in error messages. */
+  name?: string;
+  /** Constants that the source may use. */
+  symbols?: Record<string, bigint | number>;
+  mode?: CodeSize;
+  origin?: bigint | number;
+  /** Text of an included file. */
+  include?: (name: string) => string;
+}
+
+function readLines(source: string, name: string, include: AssembleOptions["include"]): Line[] {
+  return source.split("\n").flatMap((raw, i) => {
+    const text = stripComment(raw);
+    const where = `${name}:${i + 1}`;
+    const included = /^\.include\s+"(.*)"$/.exec(text)?.[1];
+    if (included === undefined) return text === "" ? [] : [{ text, where }];
+    if (!include) return fail(`${where}: nothing to include from`);
+    return readLines(include(included), included, include);
+  });
+}
+
+export function assemble(source: string, options: AssembleOptions = {}): Image {
   const name = options.name ?? "source";
-  const lines = source
-    .split("\n")
-    .map((text, i) => ({ text: stripComment(text), where: `${name}:${i + 1}` }))
-    .filter((line) => line.text !== "");
-  const flat = expand(lines, new Map(), { next: 0 });
+  const symbols = options.symbols ?? {};
+  const constant: Lookup = (symbol) => BigInt(symbols[symbol] ?? fail(`.rept cannot depend on ${symbol}`));
+  const flat = expand(readLines(source, name, options.include), new Map(), constant, { next: 0 });
   let before = new Map<string, bigint>();
   for (let pass = 0; pass < PASSES; pass++) {
     const assembler = new Assembler(before);
     assembler.mode = options.mode ?? 32;
     assembler.here = BigInt(options.origin ?? 0);
-    for (const [symbol, value] of Object.entries(options.symbols ?? {})) assembler.symbols.set(symbol, BigInt(value));
+    for (const [symbol, value] of Object.entries(symbols)) assembler.symbols.set(symbol, BigInt(value));
     for (const line of flat) {
       try {
         assembler.line(line.text);

@@ -1,0 +1,3 @@
+.code16
+.org 0x7c00
+hlt

@@ -261,6 +261,8 @@ export const UART: usize = CHIPSET + 0x100; // two 16550, 128 bytes each
 export const SYSTEM_PORTS: usize = CHIPSET + 0x300; // port 92h, port 80h, debug exit
 /** Bytes per 8259A and per 16550 in the blocks above. */
 export const PIC_SIZE: u32 = 64;
+/** INTR output of the master 8259A: non-zero while an interrupt waits. */
+export const PIC_INTR: usize = PIC + 0x80;
 export const UART_SIZE: u32 = 128;
 /** Ring positions of a UART: bytes ever written and ever read (u32 each, wrapping); ring index = position % UART_RING. */
 export const UART_INPUT_WRITTEN: usize = UART + 0x40;

@@ -11,7 +11,7 @@
 //            5 ICW4 expected | 6 fully nested (special) | 7 single
 //   +7 ELCR level-triggered inputs    +8 LOWEST input with the lowest priority
 
-import { PIC, PIC_SIZE } from "../layout";
+import { PIC, PIC_INTR, PIC_SIZE } from "../layout";
 
 const IRR: usize = 0;
 const IMR: usize = 1;
@@ -22,8 +22,6 @@ const STEP: usize = 5;
 const MODE: usize = 6;
 const ELCR: usize = 7;
 const LOWEST: usize = 8;
-/** Output of the master: INTR of the processor. */
-const INTR: usize = PIC + 0x80;
 
 const READ_ISR: u32 = 1 << 0;
 const POLL: u32 = 1 << 1;
@@ -76,7 +74,7 @@ function request(pic: usize): i32 {
 /** Recomputes the cascade and INTR after any change. */
 function update(): void {
   drive(MASTER, CASCADE, request(SLAVE) >= 0);
-  store<u32>(INTR, request(MASTER) >= 0 ? 1 : 0);
+  store<u32>(PIC_INTR, request(MASTER) >= 0 ? 1 : 0);
 }
 
 /** Level of one input; requests on a rising edge, or as long as it is high where the ELCR says so. */
@@ -102,7 +100,7 @@ export function setInterruptLine(line: u32, high: bool): void {
 }
 
 /** INTR: an interrupt waits for the processor. */
-@inline export function interruptPending(): bool { return load<u32>(INTR) != 0; }
+@inline export function interruptPending(): bool { return load<u32>(PIC_INTR) != 0; }
 
 /** One controller's part of the acknowledge cycle: moves the request into service. */
 function acknowledgeInput(pic: usize): u32 {

@@ -1,0 +1,17 @@
+// The public API: re-exports only. Applications import it through a platform entry (node.ts, browser.ts).
+
+export type { CoreSource } from "./engine/module.js";
+export { Chipset, type CoreDevice, coreDevices, defaultDevices, type InputChannel, type OutputChannel } from "./partition/chipset.js";
+export type { Device, DeviceBus } from "./partition/device.js";
+export type * from "./partition/exit.js";
+export type { MemoryHandler, MsrHandler, PortHandler } from "./partition/handlers.js";
+export { Hypervisor, type HypervisorOptions } from "./partition/hypervisor.js";
+export type { RomImage } from "./partition/map.js";
+export type { GuestMemory } from "./partition/memory.js";
+export type { CpuidOverride, PartitionOptions } from "./partition/options.js";
+export type { Partition, RunOptions } from "./partition/partition.js";
+export type { Activity, EventInjection, EventKind, Intercepts, Translation, VirtualProcessor } from "./partition/processor.js";
+export { type RegisterFile, type RegisterName, registerNames, type SegmentName, type SegmentRegister } from "./partition/registers.js";
+export type { PartitionOutcome, StartOptions } from "./partition/schedule.js";
+export type { ExitCountName } from "./partition/statistics.js";
+export { EngineError, HypervisorError, type HypervisorErrorCode } from "./support/errors.js";

@@ -1,0 +1,8 @@
+// Entry for Node: the public API, with the core read from the package's own files.
+
+import { readFile } from "node:fs/promises";
+import { provideCore } from "./engine/module.js";
+
+provideCore(() => readFile(new URL("../build/ringfence.wasm", import.meta.url)));
+
+export * from "./index.js";

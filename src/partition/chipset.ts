@@ -1,0 +1,143 @@
+// The devices that live in the core (assembly/chipset): which of them a partition has, their interrupt
+// lines, and the byte streams between guest and host. Output is drained after every stay in the core;
+// input is queued here when the UART's ring is full.
+
+import type { Core } from "../engine/core.js";
+import * as v from "../engine/views.js";
+import { HypervisorError } from "../support/errors.js";
+import { Listeners } from "../support/events.js";
+
+/** Ports of each core device: first port and count. */
+const DEVICE_PORTS = {
+  pic: [
+    [0x20, 2],
+    [0xa0, 2],
+    [0x4d0, 2],
+  ],
+  com1: [[0x3f8, 8]],
+  com2: [[0x2f8, 8]],
+  /** System control port A: A20 gate and fast reset. */
+  "port-92": [[0x92, 1]],
+  "post-code": [[0x80, 1]],
+  debugcon: [[0xe9, 1]],
+  "debug-exit": [[0xf4, 1]],
+} as const;
+
+export type CoreDevice = keyof typeof DEVICE_PORTS;
+export const coreDevices = Object.keys(DEVICE_PORTS) as readonly CoreDevice[];
+/** What a partition has unless it is told otherwise. */
+export const defaultDevices: readonly CoreDevice[] = ["pic", "com1", "port-92", "post-code", "debugcon", "debug-exit"];
+
+export type OutputChannel = "com1" | "com2" | "debugcon";
+export type InputChannel = "com1" | "com2";
+
+interface Stream {
+  readonly channel: OutputChannel;
+  readonly ring: number;
+  readonly written: number;
+  readonly read: number;
+  readonly listeners: Listeners<Uint8Array>;
+}
+
+function stream(channel: OutputChannel, ring: number, written: number, read: number): Stream {
+  return { channel, ring, written, read, listeners: new Listeners() };
+}
+
+export class Chipset {
+  readonly #core: Core;
+  readonly #enabled: ReadonlySet<CoreDevice>;
+  readonly #streams: readonly Stream[] = [
+    stream("com1", v.UART_OUTPUT, v.UART_OUTPUT_WRITTEN, v.UART_OUTPUT_READ),
+    stream("com2", v.UART_OUTPUT + v.UART_RING, v.UART_OUTPUT_WRITTEN + v.UART_SIZE, v.UART_OUTPUT_READ + v.UART_SIZE),
+    stream("debugcon", v.DEBUGCON_OUTPUT, v.DEBUGCON_WRITTEN, v.DEBUGCON_READ),
+  ];
+  readonly #input: Uint8Array[][] = [[], []];
+
+  constructor(core: Core, devices: readonly CoreDevice[]) {
+    this.#core = core;
+    this.#enabled = new Set(devices);
+    for (const device of this.#enabled) {
+      const ports = DEVICE_PORTS[device];
+      if (ports === undefined) throw new HypervisorError("invalid-argument", `there is no core device "${device}"`);
+      for (const [first, count] of ports) {
+        for (let port = first; port < first + count; port++) core.bytes[v.PORT_MAP + (port >> 3)] |= 1 << (port & 7);
+      }
+    }
+  }
+
+  has(device: CoreDevice): boolean {
+    return this.#enabled.has(device);
+  }
+
+  /** The core serves this port itself. */
+  ownsPort(port: number): boolean {
+    return ((this.#core.bytes[v.PORT_MAP + (port >> 3)] >> (port & 7)) & 1) !== 0;
+  }
+
+  reset(): void {
+    this.drain();
+    this.#core.exports.chipsetReset();
+  }
+
+  setInterruptLine(line: number, high: boolean): void {
+    if (!Number.isInteger(line) || line < 0 || line > 15) {
+      throw new HypervisorError("invalid-argument", `interrupt line ${line} does not exist`);
+    }
+    this.#core.exports.setInterruptLine(line, high ? 1 : 0);
+  }
+
+  /** The interrupt controllers ask for the processor's attention. */
+  get interruptPending(): boolean {
+    return this.#core.getU32(v.PIC_INTR) !== 0;
+  }
+
+  get postCode(): number {
+    return this.#core.getU32(v.POST_CODE);
+  }
+
+  onOutput(channel: OutputChannel, listener: (bytes: Uint8Array) => void): Disposable {
+    const stream = this.#streams.find((entry) => entry.channel === channel);
+    if (stream === undefined) throw new HypervisorError("invalid-argument", `there is no output channel "${channel}"`);
+    return stream.listeners.add(listener);
+  }
+
+  /** Hands what the guest wrote to the listeners and frees the rings. */
+  drain(): void {
+    for (let i = 0; i < this.#streams.length; i++) {
+      const { written, read } = this.#streams[i];
+      const end = this.#core.getU32(written);
+      const start = this.#core.getU32(read);
+      if (end !== start) this.#deliver(this.#streams[i], start, (end - start) >>> 0);
+    }
+    if (this.#input[0].length !== 0) this.#feed(0);
+    if (this.#input[1].length !== 0) this.#feed(1);
+  }
+
+  #deliver(stream: Stream, start: number, count: number): void {
+    const bytes = new Uint8Array(Math.min(count, v.UART_RING));
+    for (let i = 0; i < bytes.length; i++) bytes[i] = this.#core.bytes[stream.ring + ((start + i) & (v.UART_RING - 1))];
+    this.#core.setU32(stream.read, start + count);
+    stream.listeners.fire(bytes);
+  }
+
+  /** Queues bytes for the guest to receive. */
+  send(channel: InputChannel, bytes: Uint8Array): void {
+    const n = channel === "com1" ? 0 : 1;
+    if (bytes.length === 0) return;
+    this.#input[n].push(Uint8Array.from(bytes));
+    this.#feed(n);
+  }
+
+  #feed(n: 0 | 1): void {
+    const queue = this.#input[n];
+    for (let chunk = queue[0]; chunk !== undefined; chunk = queue[0]) {
+      let taken = 0;
+      while (taken < chunk.length && this.#core.exports.uartInput(n, chunk[taken]) !== 0) taken++;
+      if (taken < chunk.length) {
+        queue[0] = chunk.subarray(taken);
+        return;
+      }
+      queue.shift();
+    }
+  }
+}

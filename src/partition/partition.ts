@@ -1,0 +1,419 @@
+// A partition: guest memory, virtual processors, devices, and the loop that runs them. `run` is synchronous
+// and allocates nothing: it enters the core, serves what host handlers can serve, and returns the reused
+// exit object of the processor that left for anything else. `start` drives the same loop in slices on the
+// event loop (schedule.ts).
+
+import { Core } from "../engine/core.js";
+import { PAGE, planMemory } from "../engine/plan.js";
+import * as v from "../engine/views.js";
+import { hex } from "../support/bytes.js";
+import { EngineError, HypervisorError } from "../support/errors.js";
+import { Chipset } from "./chipset.js";
+import type { Device, DeviceBus } from "./device.js";
+import type { ExitSlot, VmExit } from "./exit.js";
+import { type MemoryHandler, type MsrHandler, type PortHandler, PortTable, RangeTable } from "./handlers.js";
+import { mapMemory, RANGE_MMIO } from "./map.js";
+import { GuestMemory } from "./memory.js";
+import { type CpuidOverride, type PartitionOptions, type ResolvedOptions, resolveOptions } from "./options.js";
+import { type ProcessorHost, VirtualProcessor } from "./processor.js";
+import { type PartitionOutcome, Schedule, type StartOptions } from "./schedule.js";
+import { type ExitCountName, ExitStatistics } from "./statistics.js";
+
+const { ExitReason } = v;
+/** Ticks of a run without a budget: more than any guest executes, exact as a number. */
+const UNLIMITED = Number.MAX_SAFE_INTEGER;
+const ALL_ONES_32 = 0xffff_ffff;
+
+export interface RunOptions {
+  /** Ticks for all processors together. */
+  ticks?: number;
+}
+
+export class Partition {
+  readonly name: string;
+  readonly memory: GuestMemory;
+  readonly processors: readonly VirtualProcessor[];
+  readonly chipset: Chipset;
+  /** Nominal frequency in Hz. */
+  readonly frequency: number;
+  readonly #core: Core;
+  readonly #options: ResolvedOptions;
+  readonly #ports = new PortTable();
+  readonly #ranges = new RangeTable<MemoryHandler>("memory range", 2 ** 44 - 1);
+  readonly #msrs = new RangeTable<MsrHandler>("MSR range", ALL_ONES_32);
+  readonly #devices: Device[] = [];
+  readonly #statistics = new ExitStatistics();
+  readonly #schedule: Schedule;
+  readonly #onDispose: (partition: Partition) => void;
+  /** An exit that waits for its completion. */
+  #pending: ExitSlot | undefined;
+  #entered = false;
+  #disposed = false;
+  #failure: EngineError | undefined;
+
+  /** Use Hypervisor.createPartition. */
+  constructor(module: WebAssembly.Module, options: PartitionOptions, onDispose: (partition: Partition) => void) {
+    const resolved = resolveOptions(options);
+    const map = mapMemory(resolved.memory, resolved.roms, resolved.vgaHole);
+    const plan = planMemory(map.frames);
+    this.#options = resolved;
+    this.#onDispose = onDispose;
+    this.name = resolved.name;
+    this.frequency = resolved.frequency;
+    this.#core = new Core(module, plan, {
+      processors: resolved.processors,
+      physicalBits: resolved.physicalBits,
+      frequency: BigInt(resolved.frequency),
+    });
+    for (const range of map.ranges) {
+      if (this.#core.exports.addRange(range.firstPage, range.pages, range.kind, range.firstFrame) === 0) {
+        throw new HypervisorError("range-limit", `the memory map has more than ${v.RANGES_MAX} ranges`);
+      }
+    }
+    this.memory = new GuestMemory(this.#core, map, resolved.memory);
+    for (const rom of resolved.roms) this.memory.write(rom.base, rom.data);
+    this.chipset = new Chipset(this.#core, resolved.devices);
+    for (const entry of resolved.cpuid) overrideCpuid(this.#core, entry);
+    const host: ProcessorHost = {
+      memory: this.memory,
+      checkUsable: () => this.#checkUsable(),
+      step: (processor, count) => this.#step(processor, count),
+      wake: () => this.#schedule.wake(),
+    };
+    this.processors = Array.from({ length: resolved.processors }, (_, n) => new VirtualProcessor(n, this.#core, host));
+    this.#schedule = new Schedule(this);
+    this.#resetCore();
+  }
+
+  /** The partition was disposed or its engine has failed for good. */
+  get disposed(): boolean {
+    return this.#disposed;
+  }
+
+  /** Instructions retired by all processors. */
+  get instructions(): bigint {
+    return this.processors.reduce((sum, processor) => sum + processor.instructions, 0n);
+  }
+
+  get ticks(): bigint {
+    return this.processors.reduce((sum, processor) => sum + processor.ticks, 0n);
+  }
+
+  /** Guest time since power-on: ticks over the nominal frequency. */
+  get virtualSeconds(): number {
+    return Number(this.ticks) / this.frequency;
+  }
+
+  /** Exits so far by reason, including those that handlers served. */
+  get exits(): Partial<Record<ExitCountName, number>> {
+    return this.#statistics.counts;
+  }
+
+  /** Serves a range of ports on the host. */
+  onPorts(first: number, count: number, handler: PortHandler): Disposable {
+    this.#checkUsable();
+    for (let port = first; port < first + count; port++) {
+      if (this.chipset.ownsPort(port)) {
+        throw new HypervisorError("range-overlap", `port ${hex(port)} belongs to a device of the core; see the option "devices"`);
+      }
+    }
+    return this.#ports.add(first, count, handler);
+  }
+
+  /** Serves a memory-mapped range: whole pages that hold no RAM or ROM. */
+  onMemory(base: number, size: number, handler: MemoryHandler): Disposable {
+    this.#checkUsable();
+    if (base % PAGE !== 0 || size % PAGE !== 0) {
+      throw new HypervisorError("invalid-range", `memory range ${base} + ${size} is not made of whole 4 KiB pages`);
+    }
+    const entry = this.#ranges.add(base, size, handler);
+    for (let gpa = base; gpa < base + size; gpa += PAGE) {
+      if (this.memory.isMapped(gpa, 1)) {
+        this.#ranges.remove(entry);
+        throw new HypervisorError("range-overlap", `memory range ${hex(base)} + ${hex(size)} overlaps RAM or ROM`);
+      }
+    }
+    if (this.#core.exports.addRange(base / PAGE, size / PAGE, RANGE_MMIO, 0) === 0) {
+      this.#ranges.remove(entry);
+      throw new HypervisorError("range-limit", `a partition has at most ${v.RANGES_MAX} memory ranges`);
+    }
+    return {
+      [Symbol.dispose]: () => {
+        if (this.#ranges.remove(entry) && !this.#disposed) this.#core.exports.removeRange(base / PAGE);
+      },
+    };
+  }
+
+  /** Serves model-specific registers; they leave the core's hands on every processor. */
+  onMsrs(first: number, count: number, handler: MsrHandler): Disposable {
+    this.#checkUsable();
+    const entry = this.#msrs.add(first, count, handler);
+    for (const processor of this.processors) processor.intercept({ msr: true });
+    return { [Symbol.dispose]: () => void this.#msrs.remove(entry) };
+  }
+
+  /** Connects a device of the host. */
+  attach(device: Device): void {
+    this.#checkUsable();
+    const partition = this;
+    const bus: DeviceBus = {
+      ports: (first, count, handler) => this.onPorts(first, count, handler),
+      memory: (base, size, handler) => this.onMemory(base, size, handler),
+      interrupt: (line, high) => {
+        this.chipset.setInterruptLine(line, high);
+        this.#schedule.wake();
+      },
+      get virtualSeconds() {
+        return partition.virtualSeconds;
+      },
+      memorySize: this.memory.size,
+    };
+    device.connect(bus);
+    device.reset();
+    this.#devices.push(device);
+  }
+
+  /** Sends bytes to a serial port of the guest. */
+  send(channel: "com1" | "com2", bytes: Uint8Array | string): void {
+    this.#checkUsable();
+    this.chipset.send(channel, typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes);
+    this.#schedule.wake();
+  }
+
+  /**
+   * Runs the processors in turn until one leaves for something that no handler serves, or the ticks are
+   * used up. Returns that processor's exit object, valid until it runs again.
+   */
+  run(options?: RunOptions): VmExit {
+    const ticks = options?.ticks ?? UNLIMITED;
+    if (!Number.isSafeInteger(ticks) || ticks < 1) {
+      throw new HypervisorError("invalid-argument", `a budget of ${ticks} ticks: it must be a whole number above 0`);
+    }
+    this.#enter();
+    try {
+      this.#core.setNumber(v.BUDGET, ticks);
+      for (;;) {
+        const reason = this.#core.exports.run();
+        const exit = this.#dispatch(reason);
+        if (exit !== undefined) return exit;
+      }
+    } catch (cause) {
+      throw this.#failed(cause);
+    } finally {
+      this.#entered = false;
+    }
+  }
+
+  #step(processor: VirtualProcessor, count: number): VmExit {
+    this.#enter();
+    try {
+      for (let left = count; ; ) {
+        const reason = this.#core.exports.step(processor.index, left);
+        const exit = this.#dispatch(reason);
+        if (exit !== undefined) return exit;
+        left = this.#core.getU32(v.BUDGET);
+        if (left === 0) return processor.exit.fill(ExitReason.STEP);
+      }
+    } catch (cause) {
+      throw this.#failed(cause);
+    } finally {
+      this.#entered = false;
+    }
+  }
+
+  /** Asks a run that is under way (this is called from a handler) to leave with "canceled". */
+  requestStop(): void {
+    this.#core.setU32(v.STOP_REQUEST, 1);
+  }
+
+  /** Serves an exit and returns undefined, or returns it for the caller. */
+  #dispatch(reason: number): VmExit | undefined {
+    this.#statistics.count(reason);
+    this.chipset.drain();
+    const slot = this.processors[this.#core.getU32(v.EXIT_PROCESSOR)].exit;
+    switch (reason) {
+      case ExitReason.OUTPUT:
+        return undefined;
+      case ExitReason.IO_PORT:
+        if (this.#servePort(slot)) return undefined;
+        break;
+      case ExitReason.MEMORY:
+        if (this.#serveMemory(slot)) return undefined;
+        break;
+      case ExitReason.MSR:
+        if (this.#serveMsr(slot)) return undefined;
+        break;
+      default:
+        break;
+    }
+    const exit = slot.fill(reason);
+    this.#pending = slot;
+    return exit;
+  }
+
+  #servePort(slot: ExitSlot): boolean {
+    const core = this.#core;
+    const port = core.getU32(v.EXIT_SELECTOR);
+    const size = core.getU32(v.EXIT_SIZE);
+    const handler = this.#ports.find(port);
+    if (handler === undefined) {
+      if (this.#options.exitOnPort) return false;
+      this.#statistics.unhandledPort++;
+      slot.answerNumber(ALL_ONES_32);
+    } else if ((core.getU32(v.EXIT_FLAGS) & v.EXIT_WRITE) !== 0) {
+      handler.write?.(port, size, core.getU32(v.EXIT_VALUE));
+      slot.answerNumber(0);
+    } else slot.answerNumber((handler.read?.(port, size) ?? ALL_ONES_32) >>> 0);
+    return true;
+  }
+
+  #serveMemory(slot: ExitSlot): boolean {
+    const core = this.#core;
+    const flags = core.getU32(v.EXIT_FLAGS);
+    const gpa = core.getNumber(v.EXIT_GPA);
+    const entry = this.#ranges.find(gpa);
+    // Code cannot be fetched from a handler: it always leaves.
+    if ((flags & v.EXIT_FETCH) !== 0) return false;
+    if (entry === undefined) {
+      if (this.#options.exitOnMemory) return false;
+      this.#statistics.unhandledMemory++;
+      core.setU32(v.VALUE, ALL_ONES_32);
+      core.setU32(v.VALUE + 4, ALL_ONES_32);
+      core.exports.complete();
+      return true;
+    }
+    const offset = gpa - entry.first;
+    const size = core.getU32(v.EXIT_SIZE);
+    if ((flags & v.EXIT_WRITE) !== 0) {
+      entry.handler.write?.(offset, size, core.getU64(v.EXIT_VALUE));
+      slot.answerNumber(0);
+    } else {
+      const value = entry.handler.read?.(offset, size) ?? 0xffff_ffff_ffff_ffffn;
+      if (typeof value === "number") slot.answerNumber(value);
+      else {
+        core.setValue(0, BigInt.asUintN(64, value));
+        core.exports.complete();
+      }
+    }
+    return true;
+  }
+
+  #serveMsr(slot: ExitSlot): boolean {
+    const core = this.#core;
+    const msr = core.getU32(v.EXIT_SELECTOR);
+    const entry = this.#msrs.find(msr);
+    if (entry === undefined) return false;
+    let value: bigint | undefined = 0n;
+    if ((core.getU32(v.EXIT_FLAGS) & v.EXIT_WRITE) !== 0) {
+      if (entry.handler.write === undefined || entry.handler.write(msr, core.getU64(v.EXIT_VALUE)) === false) value = undefined;
+    } else value = entry.handler.read?.(msr);
+    if (value === undefined) core.exports.completeFault(v.VECTOR_GP, 1, 0);
+    else {
+      core.setValue(0, BigInt.asUintN(64, value));
+      core.exports.complete();
+    }
+    slot.pending = false;
+    return true;
+  }
+
+  /** Runs on the event loop until the guest ends, `stop` is called, or the signal aborts. */
+  start(options?: StartOptions): Promise<PartitionOutcome> {
+    this.#checkUsable();
+    return this.#schedule.start(options);
+  }
+
+  /** Stops at the next slice boundary; resolves when the guest stands still. */
+  pause(): Promise<void> {
+    return this.#schedule.pause();
+  }
+
+  resume(): void {
+    this.#schedule.resume();
+  }
+
+  /** Ends `start` with the outcome "stopped". */
+  stop(): Promise<void> {
+    return this.#schedule.stop();
+  }
+
+  /** Keeps `start` waiting while every processor is halted with interrupts enabled: input may still come. */
+  holdOpen(): Disposable {
+    return this.#schedule.holdOpen();
+  }
+
+  /** Power-on state of processors and devices; memory keeps its contents. */
+  async reset(): Promise<void> {
+    this.#checkUsable();
+    await this.#schedule.between(() => this.#resetCore());
+  }
+
+  #resetCore(): void {
+    this.#pending = undefined;
+    for (const processor of this.processors) {
+      processor.exit.pending = false;
+      this.#core.exports.reset(processor.index);
+    }
+    this.chipset.reset();
+    for (const device of this.#devices) device.reset();
+    for (const processor of this.processors) processor.activity = processor.index === 0 ? "active" : "waitForSipi";
+    this.processors[0].select();
+  }
+
+  #checkUsable(): void {
+    if (this.#disposed) throw new HypervisorError("disposed", `partition "${this.name}" was disposed`);
+  }
+
+  #enter(): void {
+    this.#checkUsable();
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#entered) throw new HypervisorError("running", `partition "${this.name}" is running: a handler cannot run it`);
+    if (this.#pending?.pending) {
+      throw new HypervisorError("exit-pending", `the ${this.#pending.reason} exit of processor ${this.#pending.processor.index} is not completed`);
+    }
+    this.#entered = true;
+  }
+
+  /** Turns a trap of the core into a typed error; errors of handlers pass through. */
+  #failed(cause: unknown): unknown {
+    if (!(cause instanceof WebAssembly.RuntimeError) && !isStackOverflow(cause)) return cause;
+    const processor = this.#core.getU32(v.CURRENT_PROCESSOR);
+    const rip = this.#core.getU64(v.RIP);
+    this.#failure = new EngineError(
+      `the core failed (${String(cause)}) on processor ${processor} at or behind rip ${hex(rip)}; this is a bug of the engine`,
+      processor,
+      rip,
+      cause,
+    );
+    return this.#failure;
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#disposed) return;
+    void this.#schedule.stop();
+    this.#disposed = true;
+    this.#onDispose(this);
+  }
+}
+
+function isStackOverflow(cause: unknown): boolean {
+  return cause instanceof RangeError && /call stack/i.test(cause.message);
+}
+
+/** Flag of a CPUID table entry whose answer depends on the subleaf (assembly/vcpu/cpuid.ts). */
+const CPUID_HAS_SUBLEAF = 1;
+
+/** Replaces or adds an entry of the core's CPUID table. */
+function overrideCpuid(core: Core, entry: CpuidOverride): void {
+  const count = core.getU32(v.CPUID_COUNT);
+  const flags = entry.subleaf === undefined ? 0 : CPUID_HAS_SUBLEAF;
+  let at = 0;
+  for (; at < count; at++) {
+    const address = v.CPUID_TABLE + at * 32;
+    if (core.getU32(address) === entry.leaf && (flags === 0 || core.getU32(address + 4) === entry.subleaf)) break;
+  }
+  if (at === v.CPUID_MAX) throw new HypervisorError("invalid-argument", `the CPUID table holds at most ${v.CPUID_MAX} entries`);
+  const address = v.CPUID_TABLE + at * 32;
+  const words = [entry.leaf, entry.subleaf ?? 0, flags, entry.eax, entry.ebx, entry.ecx, entry.edx];
+  words.forEach((word, i) => core.setU32(address + i * 4, word));
+  if (at === count) core.setU32(v.CPUID_COUNT, count + 1);
+}

@@ -1,0 +1,28 @@
+// Counts of exits by reason, and of accesses that nothing answered.
+
+import { type VmExitReason, exitReasonName } from "./exit.js";
+
+export type ExitCountName = VmExitReason | "output" | "unhandledPort" | "unhandledMemory";
+
+export class ExitStatistics {
+  readonly #byCode = new Float64Array(64);
+  unhandledPort = 0;
+  unhandledMemory = 0;
+
+  count(code: number): void {
+    this.#byCode[code]++;
+  }
+
+  /** Non-zero counts by name. */
+  get counts(): Partial<Record<ExitCountName, number>> {
+    const counts: Partial<Record<ExitCountName, number>> = {};
+    this.#byCode.forEach((count, code) => {
+      if (count === 0) return;
+      const name = exitReasonName(code) ?? "output";
+      counts[name] = (counts[name] ?? 0) + count;
+    });
+    if (this.unhandledPort > 0) counts.unhandledPort = this.unhandledPort;
+    if (this.unhandledMemory > 0) counts.unhandledMemory = this.unhandledMemory;
+    return counts;
+  }
+}

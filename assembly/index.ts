@@ -1,1 +1,136 @@
-// Every export of the core, and nothing else.
+// Every export of the core, and nothing else: the only file the host may know. Arguments and results are
+// 32-bit; 64-bit values travel in the VALUE cells (layout.ts), because an i64 costs a BigInt at the border.
+
+import { chipsetReset } from "./chipset/ports";
+import { codeWritten, resetCache } from "./decode/cache";
+import { decode as decodeBytes } from "./decode/decode";
+import { Op } from "./decode/op";
+import {
+  CURRENT_PROCESSOR,
+  DECODE_BUFFER,
+  DECODE_UOP,
+  EXIT_PROCESSOR,
+  INJECT,
+  INJECT_ERROR,
+  INJECT_LENGTH,
+  PROCESSOR_COUNT,
+  PROCESSOR_INDEX,
+  REPLAY,
+  REPLAY_COUNT,
+  REPLAY_MAX,
+  REPLAY_PROCESSOR,
+  TICKS,
+  TURN_LEFT,
+  VALUE,
+} from "./layout";
+import { addRange as addPhysicalRange, frameOf as physicalFrame, removeRange as removePhysicalRange } from "./memory/ranges";
+import { noteWrite, setCodeCallback } from "./memory/track";
+import { startMmu } from "./mmu/start";
+import { isCanonical } from "./mmu/tables";
+import { NO_SIDE_EFFECTS, walk, WALK_ERROR, WALK_GPA } from "./mmu/walk";
+import { retired as retiredCount, run as runPartition, select as selectProcessor, stepProcessor } from "./run";
+import { TURN_TICKS } from "./tuning";
+import { writeControl as writeControlRegister } from "./vcpu/control";
+import { loadCpuidDefaults } from "./vcpu/cpuid";
+import { rflags as readFlags, setRflags as writeFlags } from "./vcpu/flags";
+import { resetProcessor } from "./vcpu/reset";
+import { markContextStale } from "./vcpu/state";
+import { EventType } from "./x86/vectors";
+
+export { setA20, uartInput } from "./chipset/ports";
+
+/** Prepares a partition whose plan the host has written. Once, before anything else. */
+export function init(): void {
+  startMmu();
+  const code: (frame: u32, offset: u32, length: u32) => void = codeWritten;
+  setCodeCallback(code.index);
+  resetCache();
+  loadCpuidDefaults();
+  chipsetReset();
+  store<u32>(TURN_LEFT, TURN_TICKS);
+  const count = load<u32>(PROCESSOR_COUNT);
+  for (let n: u32 = 0; n < count; n++) reset(n);
+  selectProcessor(0);
+}
+
+/** Architectural RESET state of one processor; those behind the first wait for a start-up IPI. */
+export function reset(processor: u32): void {
+  selectProcessor(processor);
+  store<u32>(PROCESSOR_INDEX, processor);
+  resetProcessor(processor);
+}
+/** State of the core's devices after power-on. */
+export function resetChipset(): void { chipsetReset(); }
+
+export function select(processor: u32): void { selectProcessor(processor); }
+/** The host wrote registers of the selected processor. */
+export function refresh(): void { markContextStale(); }
+export function run(): u32 { return runPartition(); }
+export function step(processor: u32, count: u32): u32 { return stepProcessor(processor, count); }
+
+/** Answers the pending access with VALUE[0]. An exit with several results is answered by as many calls. */
+export function complete(): void {
+  if (load<u32>(REPLAY_COUNT) == 0) store<u32>(REPLAY_PROCESSOR, load<u32>(EXIT_PROCESSOR));
+  const count = load<u32>(REPLAY_COUNT);
+  if (count >= REPLAY_MAX) return;
+  store<u64>(<usize>count << 3, load<u64>(VALUE), REPLAY);
+  store<u32>(REPLAY_COUNT, count + 1);
+}
+/** The pending access raises an exception instead. */
+export function completeFault(vector: u32, hasError: u32, error: u32): void {
+  selectProcessor(load<u32>(EXIT_PROCESSOR));
+  store<u32>(REPLAY_COUNT, 0);
+  store<u32>(INJECT, 0x8000_0000 | (hasError << 11) | (EventType.EXCEPTION << 8) | vector);
+  store<u32>(INJECT_ERROR, error);
+  store<u32>(INJECT_LENGTH, 0);
+}
+
+export function rflags(): u32 { return readFlags(); }
+export function setRflags(value: u32): void {
+  writeFlags(value);
+  markContextStale();
+}
+/** Writes control register 0, 3, 4 or 8 with VALUE[0] as MOV would, or EFER as register 0x80. 0: refused. */
+export function writeControl(register: u32): u32 { return u32(writeControlRegister(register, load<u64>(VALUE))); }
+
+export function addRange(firstPage: u32, pages: u32, kind: u32, firstFrame: u32): u32 {
+  return u32(addPhysicalRange(firstPage, pages, kind, firstFrame));
+}
+export function removeRange(firstPage: u32): u32 { return u32(removePhysicalRange(firstPage)); }
+/** Frame behind a guest-physical page number, -1 if it is neither RAM nor ROM. */
+export function frameOf(page: u32): i32 { return physicalFrame(<u64>page << 12); }
+/** The host wrote bytes of a frame. */
+export function memoryWritten(frame: u32, offset: u32, length: u32): void { noteWrite(frame, offset, length); }
+
+/** Translates VALUE[0] for an access (bits of mmu/walk) without side effects: VALUE[0] = gpa, or VALUE[1] = error code. */
+export function translate(processor: u32, access: u32): u32 {
+  selectProcessor(processor);
+  const linear = load<u64>(VALUE);
+  if (!isCanonical(linear) || !walk(linear, access | NO_SIDE_EFFECTS)) {
+    store<u64>(VALUE, <u64>load<u32>(WALK_ERROR), 8);
+    return 0;
+  }
+  store<u64>(VALUE, load<u64>(WALK_GPA));
+  return 1;
+}
+
+/** Fills the CPUID table with the defaults. */
+export function cpuidDefaults(): void { loadCpuidDefaults(); }
+
+/**
+ * Decodes DECODE_BUFFER, of which `length` bytes count, under a mode word into DECODE_UOP. Returns the
+ * instruction's length, 0 if the bytes end before it does, -1 for what raises #UD or #GP by its encoding.
+ */
+export function decode(length: u32, mode: u32): i32 {
+  const used = decodeBytes(DECODE_BUFFER, length, mode, DECODE_UOP);
+  const op = load<u16>(DECODE_UOP);
+  if (op == Op.INVALID || op == Op.TOO_LONG || op == Op.X87 || op == Op.VECTOR) return -1;
+  return used;
+}
+
+/** VALUE[0] = instructions retired, VALUE[1] = ticks of the selected processor. */
+export function retired(): void {
+  store<u64>(VALUE, retiredCount());
+  store<u64>(VALUE, load<u64>(TICKS), 8);
+}
+export function currentProcessor(): u32 { return load<u32>(CURRENT_PROCESSOR); }

@@ -209,6 +209,7 @@ export function oneByte(u: usize): void {
     case 0xc9: {
       const size = stackOperandSize();
       emit(u, code64 && size == 3 ? Op.LEAVE64 : Op.LEAVE, size);
+      stackForm(u, size, Op.LEAVE32);
       break;
     }
     case 0xcc: emit(u, Op.INT3, operandSize); break;

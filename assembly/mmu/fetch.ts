@@ -6,6 +6,7 @@
 //   tag:              31:8 FETCH_GENERATION (never 0) | 7:0 fetch context
 
 import {
+  CONTEXT_STALE,
   CPL,
   FETCH_GENERATION,
   FETCH_TAG,
@@ -45,8 +46,13 @@ export function bumpFetch(): void {
     generation = 1;
   }
   store<u32>(FETCH_GENERATION, generation);
-  store<u32>(FETCH_TAG, fetchTag(load<u32>(FETCH_TAG) & 0xff));
+  // The running context must register itself anew before it may cache anything under the generation.
+  store<u32>(FETCH_TAG, NO_TAG);
+  store<u32>(CONTEXT_STALE, 1);
 }
+
+/** A tag that no entry carries. */
+export const NO_TAG: u32 = 0xffff_ffff;
 
 /** Frame of the code page at a linear address for the running privilege level, or -1: see fetchKind. */
 export function fetchFrame(linear: u64): i32 {

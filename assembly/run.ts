@@ -1,0 +1,332 @@
+// The run loop: turns of the partition's processors, and within a turn the order of things between two
+// instructions (SDM vol. 3, 6.9 priority among simultaneous events): pending fault, injected event,
+// traps of the instruction before, NMI, external interrupt, then the next instruction, in a block
+// (interpret) or alone (step).
+//
+// Ticks: one per instruction, per REP element beyond the first, and per delivered event. BUDGET, turns and
+// slices count ticks, so every loop of a guest ends and any stop point is exact.
+
+import { acknowledge, interruptPending } from "./chipset/ports";
+import { interpret } from "./interpret/interpret";
+import { enterStep } from "./interpret/enter";
+import {
+  ACTIVITY,
+  BUDGET,
+  CODE_PARTIAL,
+  CONTEXT_STALE,
+  CURRENT_PROCESSOR,
+  EXCEPTION_BITMAP,
+  EXIT_REASON,
+  FAULT,
+  FAULT_ADDRESS,
+  FAULT_ERROR,
+  FAULT_VECTOR,
+  FUEL,
+  FUEL_START,
+  INJECT,
+  INJECT_ERROR,
+  INJECT_LENGTH,
+  INTERRUPT_REQUEST,
+  NMI_BLOCKED,
+  NMI_PENDING,
+  PROCESSOR_COUNT,
+  PROCESSOR_INDEX,
+  PROCESSORS,
+  REPLAY_COUNT,
+  REPLAY_POSITION,
+  REPLAY_PROCESSOR,
+  SHADOW,
+  SINGLE_STEP,
+  STATE,
+  STATE_SIZE,
+  STOP_REQUEST,
+  SYSTEM_FLAGS,
+  TICKS,
+  TICKS_NOT_RETIRED,
+  TRAP_PENDING,
+  TURN_LEFT,
+  WANT_WINDOW,
+} from "./layout";
+import { SLICE_TICKS, TURN_TICKS } from "./tuning";
+import { beginStep, endStep, instructionBreakpoint } from "./vcpu/debug";
+import { deliverEvent, deliverInterrupt, deliverNmi, deliverPending, deliverTrapDB } from "./vcpu/deliver";
+import { EXIT_HAS_ERROR, ExitReason, fillExit } from "./vcpu/exit";
+import { clearFault, raiseDB } from "./vcpu/fault";
+import { refresh } from "./vcpu/mode";
+import { rip, segEffective } from "./vcpu/state";
+import { Activity, Fault, Shadow } from "./vcpu/status";
+import { IF, RF, TF } from "./x86/flags";
+import { CS } from "./x86/segment";
+import { VECTOR_DB, WITH_ERROR_CODE } from "./x86/vectors";
+
+// ---- one processor --------------------------------------------------------------------------------
+
+/** Ticks used and not yet added to TICKS. */
+@inline function settle(): void {
+  store<u64>(TICKS, load<u64>(TICKS) + <u64>(load<i32>(FUEL_START) - load<i32>(FUEL)));
+  store<i32>(FUEL_START, load<i32>(FUEL));
+}
+@inline function payEvent(): void {
+  store<i32>(FUEL, load<i32>(FUEL) - 1);
+}
+@inline function interruptsEnabled(): bool {
+  return (load<u32>(SYSTEM_FLAGS) & IF) != 0 && load<u32>(SHADOW) == 0;
+}
+/** An external interrupt is waiting: asked for by the host, or by the interrupt controllers (first processor). */
+@inline function interruptWaiting(): bool {
+  return load<u32>(INTERRUPT_REQUEST) != 0 || (load<u32>(PROCESSOR_INDEX) == 0 && interruptPending());
+}
+
+/** The processor could go on if it were given ticks. */
+function runnable(): bool {
+  if (load<u32>(ACTIVITY) == Activity.ACTIVE) return true;
+  if (load<u32>(ACTIVITY) != Activity.HALTED) return false;
+  return (
+    (load<u32>(INJECT) >> 31) != 0 ||
+    load<u32>(FAULT) != 0 ||
+    (load<u32>(NMI_PENDING) != 0 && load<u32>(NMI_BLOCKED) == 0) ||
+    ((load<u32>(SYSTEM_FLAGS) & IF) != 0 && interruptWaiting())
+  );
+}
+
+/** A fault is pending: to the host if it asked for it, otherwise to the guest. Returns an exit reason. */
+function handleFault(): u32 {
+  const kind = load<u32>(FAULT);
+  if (kind == Fault.EXIT) {
+    clearFault();
+    return load<u32>(EXIT_REASON);
+  }
+  store<u32>(REPLAY_COUNT, 0);
+  const vector = load<u32>(FAULT_VECTOR);
+  if (((load<u32>(EXCEPTION_BITMAP) >> vector) & 1) != 0) {
+    const hasError = ((WITH_ERROR_CODE >> vector) & 1) != 0 ? EXIT_HAS_ERROR : 0;
+    fillExit(ExitReason.EXCEPTION, vector, 0, hasError, <u64>load<u32>(FAULT_ERROR), 0, load<u64>(FAULT_ADDRESS));
+    clearFault();
+    return ExitReason.EXCEPTION;
+  }
+  deliverPending();
+  payEvent();
+  return afterDelivery();
+}
+function afterDelivery(): u32 {
+  return load<u32>(ACTIVITY) == Activity.SHUTDOWN ? ExitReason.TRIPLE_FAULT : ExitReason.NONE;
+}
+
+/** Delivers at most one event that is due before the next instruction. True if something was done. */
+function deliverDue(): bool {
+  const injected = load<u32>(INJECT);
+  if (injected >> 31 != 0) {
+    store<u32>(INJECT, 0);
+    store<u32>(ACTIVITY, Activity.ACTIVE);
+    deliverEvent(
+      injected & 0xff,
+      (injected >> 8) & 7,
+      (injected & 0x800) != 0,
+      load<u32>(INJECT_ERROR),
+      rip() + <u64>load<u32>(INJECT_LENGTH),
+    );
+    payEvent();
+    return true;
+  }
+  const traps = load<u32>(TRAP_PENDING);
+  if (traps != 0 && (load<u32>(SHADOW) & Shadow.MOV_SS) == 0) {
+    store<u32>(TRAP_PENDING, 0);
+    deliverTrapDB(traps);
+    payEvent();
+    return true;
+  }
+  if (load<u32>(NMI_PENDING) != 0 && load<u32>(NMI_BLOCKED) == 0 && load<u32>(SHADOW) == 0) {
+    store<u32>(NMI_PENDING, 0);
+    store<u32>(ACTIVITY, Activity.ACTIVE);
+    deliverNmi();
+    payEvent();
+    return true;
+  }
+  if (!interruptsEnabled()) return false;
+  const request = load<u32>(INTERRUPT_REQUEST);
+  if (request != 0) {
+    store<u32>(INTERRUPT_REQUEST, 0);
+    store<u32>(ACTIVITY, Activity.ACTIVE);
+    deliverInterrupt(request & 0xff);
+    payEvent();
+    return true;
+  }
+  if (load<u32>(PROCESSOR_INDEX) == 0 && interruptPending()) {
+    store<u32>(ACTIVITY, Activity.ACTIVE);
+    deliverInterrupt(acknowledge());
+    payEvent();
+    return true;
+  }
+  return false;
+}
+
+/** Executes one instruction by itself, with breakpoints, traps, shadow and replay observed. */
+function step(): void {
+  beginStep();
+  const hits = instructionBreakpoint(rip() + segEffective(CS));
+  if (hits != 0 && (load<u32>(SHADOW) & Shadow.MOV_SS) == 0) {
+    raiseDB(hits);
+    return;
+  }
+  const u = enterStep(rip());
+  if (u == 0) return;
+  const shadow = load<u32>(SHADOW);
+  const tf = (load<u32>(SYSTEM_FLAGS) & TF) != 0;
+  store<u32>(SHADOW, 0);
+  store<u32>(REPLAY_POSITION, 0);
+  // The instruction may use exactly one tick; what is left of the slice is set aside.
+  const rest = load<i32>(FUEL) - 1;
+  store<i32>(FUEL_START, load<i32>(FUEL_START) - rest);
+  store<i32>(FUEL, 0);
+  interpret(u);
+  store<i32>(FUEL, load<i32>(FUEL) + rest);
+  store<i32>(FUEL_START, load<i32>(FUEL_START) + rest);
+  if (load<u32>(FAULT) != 0) {
+    store<u32>(SHADOW, shadow);
+    return;
+  }
+  store<u32>(REPLAY_COUNT, 0);
+  const traps = endStep(tf);
+  if (traps != 0) store<u32>(TRAP_PENDING, traps);
+}
+
+/** Runs the current processor for up to `ticks`. Returns an exit reason, NONE when the ticks are used or it halted. */
+function slice(ticks: i32): u32 {
+  store<i32>(FUEL, ticks);
+  store<i32>(FUEL_START, ticks);
+  for (;;) {
+    if (load<u32>(FAULT) != 0) {
+      const reason = handleFault();
+      if (reason != ExitReason.NONE) return reason;
+    }
+    if (load<u32>(CONTEXT_STALE) != 0) refresh();
+    if (load<i32>(FUEL) <= 0) return ExitReason.NONE;
+    if (load<u32>(TRAP_PENDING) != 0 && (load<u32>(EXCEPTION_BITMAP) & (1 << VECTOR_DB)) != 0) {
+      fillExit(ExitReason.EXCEPTION, VECTOR_DB, 0, 0, <u64>load<u32>(TRAP_PENDING));
+      store<u32>(TRAP_PENDING, 0);
+      return ExitReason.EXCEPTION;
+    }
+    if (deliverDue()) {
+      const reason = afterDelivery();
+      if (reason != ExitReason.NONE) return reason;
+      continue;
+    }
+    if (load<u32>(ACTIVITY) != Activity.ACTIVE) return ExitReason.NONE;
+    if (load<u32>(WANT_WINDOW) != 0 && interruptsEnabled()) {
+      store<u32>(WANT_WINDOW, 0);
+      fillExit(ExitReason.INTERRUPT_WINDOW, 0, 0, 0);
+      return ExitReason.INTERRUPT_WINDOW;
+    }
+    // RF without armed breakpoints has done its work once interrupts have had their chance.
+    if (load<u32>(SINGLE_STEP) == RF) {
+      store<u32>(SYSTEM_FLAGS, load<u32>(SYSTEM_FLAGS) & ~RF);
+      store<u32>(SINGLE_STEP, 0);
+    }
+    const before = load<i32>(FUEL);
+    if (
+      (load<u32>(SINGLE_STEP) | load<u32>(SHADOW) | load<u32>(REPLAY_COUNT) | load<u32>(CODE_PARTIAL) | load<u32>(TRAP_PENDING)) != 0
+    ) {
+      step();
+    } else {
+      interpret(0);
+      // Nothing was executed: the next block costs more than what is left.
+      if (load<i32>(FUEL) == before && (load<u32>(FAULT) | load<u32>(CONTEXT_STALE) | load<u32>(CODE_PARTIAL)) == 0) step();
+    }
+  }
+  return ExitReason.NONE;
+}
+
+// ---- the partition --------------------------------------------------------------------------------
+
+/** Makes STATE hold a processor's state. */
+export function select(processor: u32): void {
+  const current = load<u32>(CURRENT_PROCESSOR);
+  if (processor == current) return;
+  memory.copy(PROCESSORS + <usize>current * STATE_SIZE, STATE, STATE_SIZE);
+  memory.copy(STATE, PROCESSORS + <usize>processor * STATE_SIZE, STATE_SIZE);
+  store<u32>(CURRENT_PROCESSOR, processor);
+  // Table sets and fetch contexts may have been recycled meanwhile.
+  store<u32>(CONTEXT_STALE, 1);
+}
+
+/** A processor that is runnable, starting behind the current one, or -1. Selects it. */
+function nextProcessor(): i32 {
+  const count = load<u32>(PROCESSOR_COUNT);
+  const first = load<u32>(CURRENT_PROCESSOR);
+  for (let i: u32 = 1; i <= count; i++) {
+    let n = first + i;
+    if (n >= count) n -= count;
+    select(n);
+    if (runnable()) return n;
+  }
+  return -1;
+}
+
+@inline function ticksFor(budget: u64): i32 {
+  let ticks: u32 = load<u32>(TURN_LEFT) < SLICE_TICKS ? load<u32>(TURN_LEFT) : SLICE_TICKS;
+  if (budget < <u64>ticks) ticks = <u32>budget;
+  return <i32>ticks;
+}
+
+/**
+ * Runs the partition's processors in turns until BUDGET ticks are used or something needs the host. The
+ * exit record says what, and which processor; BUDGET holds what is left.
+ */
+export function run(): u32 {
+  // A replayed instruction belongs to the processor that left in the middle of it.
+  if (load<u32>(REPLAY_COUNT) != 0) select(load<u32>(REPLAY_PROCESSOR));
+  for (;;) {
+    if (load<u32>(STOP_REQUEST) != 0) {
+      store<u32>(STOP_REQUEST, 0);
+      fillExit(ExitReason.CANCELED, 0, 0, 0);
+      return ExitReason.CANCELED;
+    }
+    const budget = load<u64>(BUDGET);
+    if (budget == 0) {
+      fillExit(ExitReason.BUDGET, 0, 0, 0);
+      return ExitReason.BUDGET;
+    }
+    if (load<u32>(TURN_LEFT) == 0 || !runnable()) {
+      const halted = load<u32>(CURRENT_PROCESSOR);
+      if (nextProcessor() < 0) {
+        select(halted);
+        const down = load<u32>(ACTIVITY) == Activity.SHUTDOWN;
+        const reason = down ? ExitReason.TRIPLE_FAULT : ExitReason.HALT;
+        fillExit(reason, 0, 0, 0);
+        return reason;
+      }
+      store<u32>(TURN_LEFT, TURN_TICKS);
+    }
+    const ticks = ticksFor(budget);
+    const reason = slice(ticks);
+    const used = <u32>(ticks - load<i32>(FUEL));
+    settle();
+    store<u64>(BUDGET, budget - <u64>used);
+    const turn = load<u32>(TURN_LEFT);
+    store<u32>(TURN_LEFT, turn > used ? turn - used : 0);
+    if (reason != ExitReason.NONE) return reason;
+  }
+  return 0;
+}
+
+/** Retires `count` instructions on one processor; event deliveries in between are not counted. */
+export function stepProcessor(processor: u32, count: u32): u32 {
+  select(processor);
+  const goal = retired() + <u64>count;
+  while (retired() < goal) {
+    if (!runnable()) {
+      const down = load<u32>(ACTIVITY) == Activity.SHUTDOWN;
+      const reason = down ? ExitReason.TRIPLE_FAULT : ExitReason.HALT;
+      fillExit(reason, 0, 0, 0);
+      return reason;
+    }
+    const reason = slice(1);
+    settle();
+    if (reason != ExitReason.NONE) return reason;
+  }
+  fillExit(ExitReason.STEP, 0, 0, 0);
+  return ExitReason.STEP;
+}
+
+/** Instructions that the selected processor has retired. */
+export function retired(): u64 { return load<u64>(TICKS) - load<u64>(TICKS_NOT_RETIRED); }

@@ -1,6 +1,11 @@
 // The public API: re-exports only. Applications import it through a platform entry (node.ts, browser.ts).
 
+export { Cmos } from "./device/cmos.js";
+export { SerialLine } from "./device/serial.js";
 export type { CoreSource } from "./engine/module.js";
+export type { ImageFormat, LoadedImage, StartMode } from "./loader/image.js";
+export { detectFormat, type LoadOptions, loadImage } from "./loader/load.js";
+export type { BootModule } from "./loader/multiboot.js";
 export { Chipset, type CoreDevice, coreDevices, defaultDevices, type InputChannel, type OutputChannel } from "./partition/chipset.js";
 export type { Device, DeviceBus } from "./partition/device.js";
 export type * from "./partition/exit.js";

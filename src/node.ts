@@ -5,4 +5,5 @@ import { provideCore } from "./engine/module.js";
 
 provideCore(() => readFile(new URL("../build/ringfence.wasm", import.meta.url)));
 
+export { type DisassembledInstruction, type Disassembler, loadDisassembler } from "./debug/disassemble.js";
 export * from "./index.js";

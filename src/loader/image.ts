@@ -1,0 +1,97 @@
+// What every loader shares: the pieces an image consists of, placing them in guest RAM with strict checks,
+// and finding room for what a loader adds (tables, modules, boot information).
+
+import type { GuestMemory } from "../partition/memory.js";
+import { alignUp, hex } from "../support/bytes.js";
+import { HypervisorError } from "../support/errors.js";
+
+export type StartMode = "real" | "protected" | "long";
+export type ImageFormat = "flat" | "multiboot" | "elf";
+
+/** A piece of an image: `data` at guest-physical `base`, followed by zeros up to `size`. */
+export interface Segment {
+  readonly base: number;
+  readonly size: number;
+  readonly data: Uint8Array;
+  readonly what: string;
+}
+
+export interface LoadedImage {
+  readonly format: ImageFormat;
+  readonly mode: StartMode;
+  /** Guest-physical address of the first instruction. */
+  readonly entry: number;
+  readonly segments: readonly { base: number; size: number; what: string }[];
+}
+
+export function invalid(message: string): never {
+  throw new HypervisorError("invalid-image", message);
+}
+export function unsupported(message: string): never {
+  throw new HypervisorError("unsupported-image", message);
+}
+
+const PAGE = 4096;
+/** Below the extended BIOS data area, which firmware and boot loaders leave at the end of low memory. */
+const LOW_END = 0x9f000;
+
+/** Regions of RAM in use while an image is loaded. */
+export class Placement {
+  readonly #memory: GuestMemory;
+  readonly #used: { base: number; size: number; what: string }[] = [];
+
+  constructor(memory: GuestMemory) {
+    this.#memory = memory;
+  }
+
+  get used(): readonly { base: number; size: number; what: string }[] {
+    return this.#used;
+  }
+
+  /** End of the highest region in use. */
+  get end(): number {
+    return this.#used.reduce((end, region) => Math.max(end, region.base + region.size), 0);
+  }
+
+  /** Fails unless the segment lies in RAM and clear of the others. */
+  claim(base: number, size: number, what: string): void {
+    if (!this.#memory.isMapped(base, size, true)) {
+      throw new HypervisorError(
+        "image-outside-memory",
+        `${what} (${hex(base)}-${hex(base + size)}) is outside the partition's RAM of ${this.#memory.size} bytes`,
+      );
+    }
+    const other = this.#used.find((region) => base < region.base + region.size && region.base < base + size);
+    if (other !== undefined && size > 0) {
+      throw new HypervisorError("image-outside-memory", `${what} at ${hex(base)} overlaps ${other.what} at ${hex(other.base)}`);
+    }
+    this.#used.push({ base, size, what });
+  }
+
+  /** Claims every segment, then copies them: a bad image leaves memory untouched. */
+  load(segments: readonly Segment[]): void {
+    for (const { base, size, what } of segments) this.claim(base, size, what);
+    for (const { base, size, data } of segments) {
+      this.#memory.write(base, data);
+      if (size > data.length) this.#memory.fill(base + data.length, size - data.length);
+    }
+  }
+
+  /** Free pages in low memory, as high as possible; behind everything else where low memory is full. */
+  findLow(size: number, what: string): number {
+    for (let base = LOW_END - size; base >= PAGE; base -= PAGE) {
+      if (!this.#memory.isMapped(base, size, true)) continue;
+      if (this.#used.some((region) => base < region.base + region.size && region.base < base + size)) continue;
+      this.#used.push({ base, size, what });
+      return base;
+    }
+    return this.findAfter(size, what);
+  }
+
+  /** Pages behind everything that is in use. */
+  findAfter(size: number, what: string): number {
+    const base = alignUp(Math.max(this.end, 0x100000), PAGE);
+    this.claim(base, size, what);
+    return base;
+  }
+}

@@ -18,7 +18,7 @@
 
 import { Register } from "iced-x86";
 import { type CodeSize, encode, isMnemonic, type Operand, type Statement } from "./encode.js";
-import { evaluate, type Lookup, unescape } from "./expression.js";
+import { evaluate, type Lookup, resolveEscapes } from "./expression.js";
 
 export interface Chunk {
   address: bigint;
@@ -37,11 +37,26 @@ interface Line {
 }
 
 const PASSES = 60;
-const SIZES: Record<string, number> = { byte: 1, word: 2, dword: 4, fword: 6, qword: 8, tword: 10, xmmword: 16, ymmword: 32 };
+const SIZES: Record<string, number> = {
+  byte: 1,
+  word: 2,
+  dword: 4,
+  fword: 6,
+  qword: 8,
+  tword: 10,
+  xmmword: 16,
+  ymmword: 32,
+};
 
 const REGISTERS = new Map<string, Register>();
 for (const [name, value] of Object.entries(Register)) {
-  if (typeof value !== "number" || !/^([A-D][LHX]|[ER][A-D]X|[ER]?(SP|BP|SI|DI)L?|R\d+[LWD]?|[ECSDFG]S|CR\d+|DR\d+|ST\d|MM\d|[XY]MM([0-9]|1[0-5]))$/.test(name)) continue;
+  if (
+    typeof value !== "number" ||
+    !/^([A-D][LHX]|[ER][A-D]X|[ER]?(SP|BP|SI|DI)L?|R\d+[LWD]?|[ECSDFG]S|CR\d+|DR\d+|ST\d|MM\d|[XY]MM([0-9]|1[0-5]))$/.test(
+      name,
+    )
+  )
+    continue;
   REGISTERS.set(name.toLowerCase(), value);
   if (/^R\d+L$/.test(name)) REGISTERS.set(name.toLowerCase().replace("l", "b"), value);
 }
@@ -80,7 +95,13 @@ function stripComment(text: string): string {
 }
 
 /** Expands macros and repetitions into a flat list of lines. */
-function expand(lines: Line[], macros: Map<string, { parameters: string[]; body: Line[] }>, constant: Lookup, counter: { next: number }, depth = 0): Line[] {
+function expand(
+  lines: Line[],
+  macros: Map<string, { parameters: string[]; body: Line[] }>,
+  constant: Lookup,
+  counter: { next: number },
+  depth = 0,
+): Line[] {
   if (depth > 20) throw new Error("macros nest too deeply");
   const result: Line[] = [];
   for (let i = 0; i < lines.length; i++) {
@@ -192,9 +213,9 @@ class Assembler {
       return;
     }
     const equate = /^([A-Za-z_][\w.]*)\s*=\s*(.*)$/.exec(text);
-    if (equate) return this.define(equate[1] as string, this.value(equate[2] as string));
-    if (text.startsWith(".")) return this.directive(text);
-    this.instruction(text);
+    if (equate) this.define(equate[1] as string, this.value(equate[2] as string));
+    else if (text.startsWith(".")) this.directive(text);
+    else this.instruction(text);
   }
 
   directive(text: string): void {
@@ -218,7 +239,7 @@ class Assembler {
       case "quad": {
         const size = { byte: 1, word: 2, long: 4, quad: 8 }[name];
         for (const item of list) {
-          if (item.startsWith('"')) this.emit(Buffer.from(unescape(item.slice(1, -1)), "latin1"));
+          if (item.startsWith('"')) this.emit(Buffer.from(resolveEscapes(item.slice(1, -1)), "latin1"));
           else this.number(this.value(item), size);
         }
         return;
@@ -236,7 +257,15 @@ class Assembler {
   }
 
   instruction(text: string): void {
-    const statement: Statement = { mnemonic: "", operands: [], rep: "", lock: false, operandSize: 0, addressSize: 0, segment: Register.None };
+    const statement: Statement = {
+      mnemonic: "",
+      operands: [],
+      rep: "",
+      lock: false,
+      operandSize: 0,
+      addressSize: 0,
+      segment: Register.None,
+    };
     let rest = text;
     for (;;) {
       const [, word, tail] = /^(\S+)\s*(.*)$/.exec(rest) as unknown as [string, string, string];
@@ -264,9 +293,14 @@ class Assembler {
     const memory = /^(?:(far)\s+)?(?:(\w+)\s+(?:ptr\s+)?)?(?:([cdefgs]s):)?\[(.*)\]$/.exec(text);
     if (memory) return this.memory(memory[4] as string, memory[2], memory[3], memory[1] !== undefined);
     const far = split(text, ":");
-    if (far.length === 2) return { kind: "far", selector: this.value(far[0] as string), offset: this.value(far[1] as string) };
+    if (far.length === 2)
+      return { kind: "far", selector: this.value(far[0] as string), offset: this.value(far[1] as string) };
     const branch = /^(short|near)\s+(.*)$/.exec(text);
-    return { kind: "immediate", value: this.value(branch ? (branch[2] as string) : text), distance: (branch?.[1] ?? "") as "" | "short" | "near" };
+    return {
+      kind: "immediate",
+      value: this.value(branch ? (branch[2] as string) : text),
+      distance: (branch?.[1] ?? "") as "" | "short" | "near",
+    };
   }
 
   memory(inside: string, sizeName: string | undefined, segmentName: string | undefined, far: boolean): Operand {
@@ -303,7 +337,18 @@ class Assembler {
       addressSize = this.mode;
       if (this.mode === 16 && (displacement ?? 0n) > 0xffffn) addressSize = 32;
     }
-    return { kind: "memory", size, far, segment: segment ? registerOf(segment) : Register.None, base, index, scale, addressSize, displacement, relative };
+    return {
+      kind: "memory",
+      size,
+      far,
+      segment: segment ? registerOf(segment) : Register.None,
+      base,
+      index,
+      scale,
+      addressSize,
+      displacement,
+      relative,
+    };
   }
 }
 
@@ -347,10 +392,16 @@ export function assemble(source: string, options: AssembleOptions = {}): Image {
         throw new Error(`${line.where}: ${line.text}\n  ${(error as Error).message}`);
       }
     }
-    const settled = pass > 0 && assembler.symbols.size === before.size && [...assembler.symbols].every(([symbol, value]) => before.get(symbol) === value);
-    if (pass > 0 && assembler.undefinedNames.size) throw new Error(`${name}: undefined: ${[...assembler.undefinedNames].join(", ")}`);
+    const settled =
+      pass > 0 &&
+      assembler.symbols.size === before.size &&
+      [...assembler.symbols].every(([symbol, value]) => before.get(symbol) === value);
+    if (pass > 0 && assembler.undefinedNames.size)
+      throw new Error(`${name}: undefined: ${[...assembler.undefinedNames].join(", ")}`);
     if (settled) {
-      const chunks = assembler.chunks.filter((chunk) => chunk.bytes.length).map((chunk) => ({ ...chunk, bytes: Uint8Array.from(chunk.bytes) }));
+      const chunks = assembler.chunks
+        .filter((chunk) => chunk.bytes.length)
+        .map((chunk) => ({ ...chunk, bytes: Uint8Array.from(chunk.bytes) }));
       return { chunks, symbols: assembler.symbols };
     }
     before = assembler.symbols;
@@ -359,7 +410,12 @@ export function assemble(source: string, options: AssembleOptions = {}): Image {
 }
 
 /** Machine code of a fragment that stands at `origin`. */
-export function assembleFragment(source: string, mode: CodeSize, origin: bigint | number, symbols: Record<string, bigint | number> = {}): Uint8Array {
+export function assembleFragment(
+  source: string,
+  mode: CodeSize,
+  origin: bigint | number,
+  symbols: Record<string, bigint | number> = {},
+): Uint8Array {
   const { chunks } = assemble(source, { mode, origin, symbols, name: "fragment" });
   if (chunks.length > 1) throw new Error("a fragment is one chunk");
   return chunks[0]?.bytes ?? new Uint8Array();

@@ -5,7 +5,18 @@
 // shortest encoding, the first in iced's order where lengths are equal. A memory operand whose size
 // neither the text nor another operand settles is an error, not a guess.
 
-import { Code, CpuidFeature, Encoder, EncodingKind, Instruction, MemorySizeExt, Mnemonic, OpCodeOperandKind as Kind, OpKind, Register } from "iced-x86";
+import {
+  Code,
+  CpuidFeature,
+  Encoder,
+  EncodingKind,
+  Instruction,
+  OpCodeOperandKind as Kind,
+  MemorySizeExt,
+  Mnemonic,
+  OpKind,
+  Register,
+} from "iced-x86";
 
 export type CodeSize = 16 | 32 | 64;
 
@@ -66,7 +77,21 @@ for (const [alias, name] of CONDITIONS)
   for (const family of ["j", "set", "cmov"]) ALIASES[family + alias] = [family + name];
 
 /** Memory operands of these may take the natural size of the mode: an unstated size is no ambiguity. */
-const NATURAL = new Set(["call", "jmp", "push", "pop", "lgdt", "lidt", "sgdt", "sidt", "fxsave", "fxrstor", "invlpg", "lea", "nop"]);
+const NATURAL = new Set([
+  "call",
+  "jmp",
+  "push",
+  "pop",
+  "lgdt",
+  "lidt",
+  "sgdt",
+  "sidt",
+  "fxsave",
+  "fxrstor",
+  "invlpg",
+  "lea",
+  "nop",
+]);
 
 /** With an immediate or a branch target these have the operand size of the mode unless o16 o32 o64 says otherwise. */
 const SIZED_BY_MODE = /^(push|call|j\w+|loop\w*)$/;
@@ -82,7 +107,9 @@ function tableOfForms(): Map<string, Form[]> {
     instruction.code = code;
     const info = instruction.opCode;
     const known = info.encoding === EncodingKind.Legacy || info.encoding === EncodingKind.VEX;
-    const odd = instruction.cpuidFeatures().some((feature) => feature === CpuidFeature.CYRIX_SMM || feature === CpuidFeature.UDBG);
+    const odd = instruction
+      .cpuidFeatures()
+      .some((feature) => feature === CpuidFeature.CYRIX_SMM || feature === CpuidFeature.UDBG);
     if (info.isInstruction && known && !odd) {
       const mnemonic = (Mnemonic[info.mnemonic] as string).toLowerCase();
       const list = forms.get(mnemonic) ?? [];
@@ -141,7 +168,7 @@ function inRange(value: bigint, width: number): boolean {
 }
 
 /** Sets operand `i` of `target`; false: the operand does not fit this kind. */
-function setOperand(target: Instruction, i: number, kindNumber: Kind, operand: Operand, mode: CodeSize, ip: bigint): boolean {
+function setOperand(target: Instruction, i: number, kindNumber: Kind, operand: Operand, ip: bigint): boolean {
   const kind = Kind[kindNumber] as string;
   if (operand.kind === "register") {
     if (!kindTakesRegister(kind, operand.name)) return false;
@@ -151,7 +178,8 @@ function setOperand(target: Instruction, i: number, kindNumber: Kind, operand: O
   }
   if (operand.kind === "memory") {
     if (!takesMemory(kind)) return false;
-    if (kind === "mem_offs" && (operand.base !== Register.None || operand.index !== Register.None || operand.relative)) return false;
+    if (kind === "mem_offs" && (operand.base !== Register.None || operand.index !== Register.None || operand.relative))
+      return false;
     target.setOpKind(i, OpKind.Memory);
     target.segmentPrefix = operand.segment;
     target.memoryBase = operand.relative ? Register.RIP : operand.base;
@@ -201,7 +229,10 @@ function setOperand(target: Instruction, i: number, kindNumber: Kind, operand: O
   switch (kind) {
     case "imm8":
       if (!inRange(value, 8)) return false;
-      target.setOpKind(i, i > 0 && target.opKind(i - 1) === OpKind.Immediate16 ? OpKind.Immediate8_2nd : OpKind.Immediate8);
+      target.setOpKind(
+        i,
+        i > 0 && target.opKind(i - 1) === OpKind.Immediate16 ? OpKind.Immediate8_2nd : OpKind.Immediate8,
+      );
       target.setImmediateU32(i, Number(BigInt.asUintN(8, value)));
       return true;
     case "imm8_const_1":
@@ -227,7 +258,10 @@ function setOperand(target: Instruction, i: number, kindNumber: Kind, operand: O
   if (!extended) return false;
   const width = Number(extended[2]);
   if (!fitsSigned(value, width, Number(extended[1]))) return false;
-  const opKind = extended[1] === "32" ? OpKind.Immediate32to64 : { 16: OpKind.Immediate8to16, 32: OpKind.Immediate8to32, 64: OpKind.Immediate8to64 }[width as CodeSize];
+  const opKind =
+    extended[1] === "32"
+      ? OpKind.Immediate32to64
+      : { 16: OpKind.Immediate8to16, 32: OpKind.Immediate8to32, 64: OpKind.Immediate8to64 }[width as CodeSize];
   target.setOpKind(i, opKind);
   target.setImmediateI64(i, BigInt.asIntN(width, value));
   return true;
@@ -244,7 +278,11 @@ function setImplied(target: Instruction, i: number, kind: Kind, addressSize: num
     target.memoryIndex = Register.AL;
     target.memoryIndexScale = 1;
   } else {
-    const first = { [Kind.seg_rSI]: OpKind.MemorySegSI, [Kind.seg_rDI]: OpKind.MemorySegDI, [Kind.es_rDI]: OpKind.MemoryESDI }[kind as number] as number;
+    const first = {
+      [Kind.seg_rSI]: OpKind.MemorySegSI,
+      [Kind.seg_rDI]: OpKind.MemorySegDI,
+      [Kind.es_rDI]: OpKind.MemoryESDI,
+    }[kind as number] as number;
     target.setOpKind(i, first + column);
   }
   if (segment !== Register.None) target.segmentPrefix = segment;
@@ -268,27 +306,43 @@ export function encode(statement: Statement, mode: CodeSize, ip: bigint): Uint8A
     if (!form.modes.has(mode)) continue;
     if (statement.operandSize && form.operandSize !== statement.operandSize) continue;
     const implied = form.kinds.some((kind) => IMPLIED.test(Kind[kind] as string));
-    if (form.addressSize && statement.mnemonic.startsWith("loop") && form.addressSize !== (statement.addressSize || mode)) continue;
-    const sized = form.kinds.some((kind) => /^(br|farbr|imm)/.test(Kind[kind] as string)) && SIZED_BY_MODE.test(statement.mnemonic);
+    if (
+      form.addressSize &&
+      statement.mnemonic.startsWith("loop") &&
+      form.addressSize !== (statement.addressSize || mode)
+    )
+      continue;
+    const sized =
+      form.kinds.some((kind) => /^(br|farbr|imm)/.test(Kind[kind] as string)) && SIZED_BY_MODE.test(statement.mnemonic);
     if (sized && !statement.operandSize && form.operandSize !== mode) continue;
     const memory = statement.operands.find((operand) => operand.kind === "memory");
     if (memory && memory.far !== form.far) continue;
-    if (memory?.size && !memory.far && form.memorySize && memory.size !== form.memorySize && !NATURAL_SIZELESS.has(statement.mnemonic)) continue;
+    if (
+      memory?.size &&
+      !memory.far &&
+      form.memorySize &&
+      memory.size !== form.memorySize &&
+      !NATURAL_SIZELESS.has(statement.mnemonic)
+    )
+      continue;
     const target = new Instruction();
     target.code = form.code;
     let next = 0;
     let fits = true;
-    form.kinds.forEach((kind, i) => {
+    for (const [i, kind] of form.kinds.entries()) {
       const name = Kind[kind] as string;
-      if (IMPLIED.test(name)) return setImplied(target, i, kind, statement.addressSize || mode, statement.segment);
+      if (IMPLIED.test(name)) {
+        setImplied(target, i, kind, statement.addressSize || mode, statement.segment);
+        continue;
+      }
       const operand = statement.operands[next];
       if (operand) next++;
       // String instructions name no operand at all, not even the accumulator.
       if (!operand && implied && FIXED.test(name)) {
         target.setOpKind(i, OpKind.Register);
         target.setOpRegister(i, Register[name.toUpperCase() as keyof typeof Register]);
-      } else if (!operand || !setOperand(target, i, kind, operand, mode, ip)) fits = false;
-    });
+      } else if (!operand || !setOperand(target, i, kind, operand, ip)) fits = false;
+    }
     if (fits && next === statement.operands.length) {
       target.hasLockPrefix = statement.lock;
       target.hasRepPrefix = statement.rep === "rep" || statement.rep === "repe";
@@ -307,7 +361,8 @@ export function encode(statement: Statement, mode: CodeSize, ip: bigint): Uint8A
   }
   if (!best) throw new Error(`${statement.mnemonic}: ${reason}`);
   const stated = statement.operands.some((operand) => operand.kind === "memory" && (operand.size || operand.far));
-  if (sizes.size > 1 && !stated && !NATURAL.has(statement.mnemonic)) throw new Error(`${statement.mnemonic}: the size of the memory operand is not stated`);
+  if (sizes.size > 1 && !stated && !NATURAL.has(statement.mnemonic))
+    throw new Error(`${statement.mnemonic}: the size of the memory operand is not stated`);
   return best;
 }
 

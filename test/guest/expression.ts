@@ -6,10 +6,21 @@ export type Lookup = (symbol: string) => bigint;
 const TOKEN = /\s*(?:(0x[0-9a-f_]+|0b[01_]+|\d[\d_]*)|'(\\.|[^'])'|([A-Za-z_.][\w.]*)|(<<|>>|[-+*/%&|^~()$]))/iy;
 const ESCAPES: Record<string, string> = { n: "\n", r: "\r", t: "\t", "0": "\0", e: "\x1b" };
 
-const PRECEDENCE: Record<string, number> = { "|": 1, "^": 2, "&": 3, "<<": 4, ">>": 4, "+": 5, "-": 5, "*": 6, "/": 6, "%": 6 };
+const PRECEDENCE: Record<string, number> = {
+  "|": 1,
+  "^": 2,
+  "&": 3,
+  "<<": 4,
+  ">>": 4,
+  "+": 5,
+  "-": 5,
+  "*": 6,
+  "/": 6,
+  "%": 6,
+};
 
 /** Text between quotes with its backslash escapes resolved. */
-export function unescape(text: string): string {
+export function resolveEscapes(text: string): string {
   return text.replace(/\\(x[0-9a-f]{2}|.)/gi, (_, code: string) =>
     code.length > 1 ? String.fromCharCode(Number.parseInt(code.slice(1), 16)) : (ESCAPES[code] ?? code),
   );
@@ -29,7 +40,7 @@ export function evaluate(text: string, here: bigint, lookup: Lookup): bigint {
     if (!match) throw new Error(`cannot read the expression "${text}"`);
     position = TOKEN.lastIndex;
     if (match[1]) token = { value: BigInt(match[1].replaceAll("_", "")) };
-    else if (match[2]) token = { value: BigInt(unescape(match[2]).charCodeAt(0)) };
+    else if (match[2]) token = { value: BigInt(resolveEscapes(match[2]).charCodeAt(0)) };
     else if (match[3]) token = { value: lookup(match[3]) };
     else if (match[4] === "$") token = { value: here };
     else token = { operator: match[4] as string };

@@ -65,7 +65,7 @@ export function kindOf(gpa: u64): u32 {
 /** Adds a range. False: no room, overlap, nonsense, or frames that do not exist. */
 export function addRange(firstPage: u32, pages: u32, kind: u32, firstFrame: u32): bool {
   const count = load<u32>(RANGE_COUNT);
-  if (count >= RANGES_MAX || pages == 0 || kind == RangeKind.UNMAPPED || kind > RangeKind.MMIO) return false;
+  if (count >= RANGES_MAX || pages == 0 || kind == RangeKind.UNMAPPED || kind > <u32>RangeKind.MMIO) return false;
   const end = <u64>firstPage + <u64>pages;
   if (end > 0x1_0000_0000) return false;
   if (kind != RangeKind.MMIO && <u64>firstFrame + <u64>pages > <u64>load<u32>(RAM_FRAMES)) return false;

@@ -1,11 +1,10 @@
-// Paging-structure entries on the way of one walk. Reading is bounds-checked (what no RAM or ROM backs is
-// all ones, which fails a reserved-bit check or leads nowhere). When the walk has succeeded, `settle`
-// sets the accessed bits, the leaf's dirty bit, and traces every table passed, so that a later write to
-// one of them drops what is cached because of it.
+// Paging-structure entries on the way of one walk. Reading is bounds-checked: what no RAM or ROM backs is
+// all ones. When the walk has succeeded, `settle` sets the accessed bits, the leaf's dirty bit, and traces
+// every table passed, so that a later write to one of them drops what is cached because of it.
 //
-//   one step, 8 bytes:  0 frame u32 | 4 offset in the frame, TableUse << 16 u32
+//   one step, 8 bytes:  0 frame i32, -1 not backed | 4 offset in the frame, TableUse << 16 u32
 
-import { FRAME_TABLE_USE, frameEntry, frameHost, frameReasons, READONLY, TABLE } from "../memory/frames";
+import { FRAME_TABLE_USE, frameEntry, frameHost, READONLY, TABLE } from "../memory/frames";
 import { frameOf } from "../memory/ranges";
 import { protect, storeTracked } from "../memory/track";
 import { PTE_A, PTE_D } from "../x86/pte";
@@ -28,9 +27,9 @@ let steps: u32 = 0;
 
 @inline export function beginWalk(): void { steps = 0; }
 
-@inline function step(frame: u32, offset: u32, use: u32): void {
+@inline function step(frame: i32, offset: u32, use: u32): void {
   const at = STEPS + (<usize>steps << 3);
-  store<u32>(at, frame);
+  store<i32>(at, frame);
   store<u32>(at, offset | (use << 16), 4);
   steps++;
 }
@@ -38,19 +37,17 @@ let steps: u32 = 0;
 /** Reads an 8-byte entry at a guest-physical address (A20 applied). */
 export function visit64(gpa: u64, use: u32): u64 {
   const frame = frameOf(gpa);
-  if (frame < 0) return ~(<u64>0);
   const offset = <u32>gpa & 0xfff;
   step(frame, offset, use);
-  return load<u64>(frameHost(frame) + offset);
+  return frame < 0 ? ~(<u64>0) : load<u64>(frameHost(frame) + offset);
 }
 
 /** Reads a 4-byte entry. */
 export function visit32(gpa: u64, use: u32): u32 {
   const frame = frameOf(gpa);
-  if (frame < 0) return ~(<u32>0);
   const offset = <u32>gpa & 0xfff;
   step(frame, offset, use);
-  return load<u32>(frameHost(frame) + offset);
+  return frame < 0 ? ~(<u32>0) : load<u32>(frameHost(frame) + offset);
 }
 
 /** Commits a successful walk; the last step is the leaf. Accessed and dirty lie in an entry's low byte. */
@@ -58,21 +55,20 @@ export function settle(write: bool): void {
   const count = steps;
   for (let i: u32 = 0; i < count; i++) {
     const at = STEPS + (<usize>i << 3);
-    const frame = load<u32>(at);
+    const frame = load<i32>(at);
+    if (frame < 0) continue;
     const where = load<u32>(at, 4);
     const offset = where & 0xfff;
-    const reasons = frameReasons(frame);
-    if ((reasons & READONLY) == 0) {
+    // Notes the use and resets the count of writes since the last walk.
+    const entry = frameEntry(frame);
+    const uses = load<u32>(entry, FRAME_TABLE_USE);
+    const now = (uses & TABLE_USES) | (where >> 16);
+    if (uses != now) store<u32>(entry, now, FRAME_TABLE_USE);
+    if ((load<u32>(entry) & READONLY) == 0) {
       const bits = <u32>(write && i + 1 == count ? PTE_A | PTE_D : PTE_A);
       const low = <u32>load<u8>(frameHost(frame) + offset);
       if ((low & bits) != bits) storeTracked(frame, offset, 1, low | bits);
     }
-    // Reset the count of writes since the last walk, note the use.
-    const entry = frameEntry(frame);
-    const use = where >> 16;
-    const uses = load<u32>(entry, FRAME_TABLE_USE);
-    const now = (uses & TABLE_USES) | use;
-    if (uses != now) store<u32>(entry, now, FRAME_TABLE_USE);
     if ((load<u32>(entry) & TABLE) == 0) protect(frame, TABLE);
   }
 }

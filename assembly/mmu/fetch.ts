@@ -3,7 +3,7 @@
 // or raising the generation empties the fetch TLB, and the jump cache, which carries the same tags.
 //
 //   entry, 16 bytes:  0 linear page u64 | 8 tag u32 | 12 frame u32
-//   tag:              31:8 FETCH_GENERATION (never 0) | 7:0 fetch context
+//   tag:              31:8 FETCH_GENERATION (never 0) | 7:0 fetch context (vcpu/mode)
 
 import {
   CONTEXT_STALE,
@@ -12,8 +12,6 @@ import {
   FETCH_TAG,
   FETCH_TLB,
   FETCH_TLB_ENTRIES,
-  JUMP_CACHE,
-  JUMP_CACHE_ENTRIES,
 } from "../layout";
 import { FETCHED, frameEntry } from "../memory/frames";
 import { frameOf } from "../memory/ranges";
@@ -34,25 +32,20 @@ let kind: u32 = 0;
 /** FetchKind of the last failure. */
 @inline export function fetchKind(): u32 { return kind; }
 
-/** Tag of a fetch context in the current generation. */
-@inline export function fetchTag(context: u32): u32 { return (load<u32>(FETCH_GENERATION) << 8) | context; }
-
-/** Voids the fetch TLB and the jump cache, at once also for the running context. */
-export function bumpFetch(): void {
-  let generation = load<u32>(FETCH_GENERATION) + 1;
-  if (generation > 0x00ff_ffff) {
-    memory.fill(FETCH_TLB, 0, <usize>FETCH_TLB_ENTRIES * 16);
-    memory.fill(JUMP_CACHE, 0, <usize>JUMP_CACHE_ENTRIES * 16);
-    generation = 1;
-  }
-  store<u32>(FETCH_GENERATION, generation);
-  // The running context must register itself anew before it may cache anything under the generation.
-  store<u32>(FETCH_TAG, NO_TAG);
-  store<u32>(CONTEXT_STALE, 1);
-}
-
 /** A tag that no entry carries. */
 export const NO_TAG: u32 = 0xffff_ffff;
+/** Value of CONTEXT_STALE when only FETCH_TAG must be recomputed; the tables in force still are right. */
+const TAG_STALE: u32 = 2;
+
+/**
+ * Voids the fetch TLB and the jump cache. The running context must register itself anew (vcpu/mode.refresh)
+ * before it may cache anything under the new generation.
+ */
+export function bumpFetch(): void {
+  store<u32>(FETCH_GENERATION, load<u32>(FETCH_GENERATION) + 1);
+  store<u32>(FETCH_TAG, NO_TAG);
+  store<u32>(CONTEXT_STALE, load<u32>(CONTEXT_STALE) | TAG_STALE);
+}
 
 /** Frame of the code page at a linear address for the running privilege level, or -1: see fetchKind. */
 export function fetchFrame(linear: u64): i32 {
@@ -76,10 +69,12 @@ function fetchMiss(linear: u64, entry: usize): i32 {
     kind = FetchKind.HOST;
     return -1;
   }
+  const tag = load<u32>(FETCH_TAG);
+  if (tag == NO_TAG) return frame;
   const record = frameEntry(frame);
   store<u32>(record, load<u32>(record) | FETCHED);
   store<u64>(entry, linear >> 12);
-  store<u32>(entry, load<u32>(FETCH_TAG), 8);
+  store<u32>(entry, tag, 8);
   store<i32>(entry, frame, 12);
   return frame;
 }

@@ -11,19 +11,20 @@ import { DIRTY, frameEntry, frameHost, WRITES_SEEN } from "../memory/frames";
 import { CR0_PG, CR0_WP, CR4_SMAP } from "../x86/control";
 import { CELL_LINK, LISTED, linkCell, unlinkCell } from "./reverse";
 import { RECORD_FILLED, RECORD_OVERFLOW, setRecord } from "./sets";
-import { emptySlot, filledList, slotOffset, tableBytes, tableRead } from "./tables";
+import { emptySlot, filledList, slotOffset, supervisorContext, tableBytes, tableRead } from "./tables";
 import { DIRTY_LEAF, IMPLICIT, USER, USER_PAGE, WALK_FLAGS, WRITABLE } from "./walk";
-import { supervisorContext } from "./tables";
 
 /** Lookup-table context of an access (bits of mmu/walk). */
 @inline export function contextOf(access: u32): u32 {
   return (access & USER) != 0 ? 0 : (access & IMPLICIT) != 0 ? 1 : supervisorContext();
 }
 
+/** TABLE_SET may belong to another address space: control registers have changed since it was chosen. */
+@inline export function setStale(): bool { return (load<u32>(CONTEXT_STALE) & 1) != 0; }
+
 /** Host address through the tables of the set in force, LIMIT or more when missing. */
 export function lookup(linear: u64, access: u32, write: bool): u64 {
-  // While derived state is stale the set in force may belong to another address space.
-  if (load<u32>(CONTEXT_STALE) != 0) return ~(<u64>0);
+  if (setStale()) return ~(<u64>0);
   let table = tableRead(load<u32>(TABLE_SET), contextOf(access));
   if (write) table += tableBytes();
   return linear - load<u64>(table + slotOffset(linear));
@@ -31,7 +32,7 @@ export function lookup(linear: u64, access: u32, write: bool): u64 {
 
 /** Caches the last walk (WALK_FLAGS), which translated `linear` to a page of `frame` for `access`. */
 export function fill(linear: u64, access: u32, frame: u32): void {
-  if (load<u32>(CONTEXT_STALE) != 0) return;
+  if (setStale()) return;
   const flags = load<u32>(WALK_FLAGS);
   const context = contextOf(access);
   if (context == 1 && (flags & USER_PAGE) != 0 && (load<u64>(CR4) & CR4_SMAP) != 0 && (load<u64>(CR0) & CR0_PG) != 0) return;

@@ -28,8 +28,8 @@ import { largeFrame32 } from "./walk-32";
 const USES_64: u32 = TableUse.PT | TableUse.PD | TableUse.PDPT | TableUse.PML4;
 const USES_32: u32 = TableUse.PT32 | TableUse.PD32;
 const DERIVED: u64 = PTE_P | PTE_A;
-/** Bits of an entry that translations depend on. */
-const MEANING_64: u64 = PTE_P | PTE_W | PTE_U | PTE_A | PTE_D | PTE_PS | PTE_NX | PTE_FRAME;
+/** Bits of an entry that translations depend on; 62:52 are reserved in PAE paging. */
+const MEANING_64: u64 = PTE_P | PTE_W | PTE_U | PTE_A | PTE_D | PTE_PS | PTE_NX | PTE_FRAME | 0x7ff0_0000_0000_0000;
 const MEANING_32: u32 = <u32>(PTE_P | PTE_W | PTE_U | PTE_A | PTE_D | PTE_PS | 0xffff_f000);
 
 /** Tables that one drop may still visit; below zero everything is flushed instead. */

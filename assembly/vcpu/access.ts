@@ -5,12 +5,12 @@
 // Order of an access: canonical addresses of all its pages, translation of all its pages, #AC, then bytes.
 // So a fault leaves nothing done. Failure is only told by faulted(): a failed read returns 0.
 
-import { CONTEXT_STALE, CPL, DATA_CHECKED, DATA_LIMIT, LIMIT, MODE, TABLE_SET } from "../layout";
+import { CPL, DATA_CHECKED, DATA_LIMIT, LIMIT, MODE, TABLE_SET } from "../layout";
 import { MODE_CODE, MODE_CODE64 } from "../decode/mode";
 import { DIRTY, frameHost, frameReasons, hostFrame, READONLY, WRITES_SEEN } from "../memory/frames";
 import { frameOf, kindOf, RangeKind } from "../memory/ranges";
 import { loadSized, storeSized, storeTracked } from "../memory/track";
-import { fill, lookup } from "../mmu/fill";
+import { fill, lookup, setStale } from "../mmu/fill";
 import { hostRead, hostWrite, isCanonical, slotOffset, tableRead } from "../mmu/tables";
 import { IMPLICIT, USER, WALK_ERROR, WALK_GPA, WRITE, walk } from "../mmu/walk";
 import { DS, SS } from "../x86/segment";
@@ -82,7 +82,7 @@ export function probeSystemWrite(linear: u64, size: u32): bool {
 export function probeSystemRead(linear: u64, size: u32): bool { return probeAs(linear, size, DS, IMPLICIT); }
 
 export function readSystemSized(linear: u64, size: u32): u64 {
-  if (load<u32>(CONTEXT_STALE) == 0 && (<u32>linear & 0xfff) <= 4096 - size) {
+  if (!setStale() && (<u32>linear & 0xfff) <= 4096 - size) {
     const host = linear - load<u64>(tableRead(load<u32>(TABLE_SET), 1) + slotOffset(linear));
     if (host < load<u64>(LIMIT)) return loadSized(<usize>host, size);
   }

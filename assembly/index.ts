@@ -30,14 +30,15 @@ import { isCanonical } from "./mmu/tables";
 import { NO_SIDE_EFFECTS, walk, WALK_ERROR, WALK_GPA } from "./mmu/walk";
 import { retired as retiredCount, run as runPartition, select as selectProcessor, stepProcessor } from "./run";
 import { TURN_TICKS } from "./tuning";
-import { writeControl as writeControlRegister } from "./vcpu/control";
+import { writeControl as writeControlRegister, writeEfer } from "./vcpu/control";
 import { loadCpuidDefaults } from "./vcpu/cpuid";
+import { clearFault } from "./vcpu/fault";
 import { rflags as readFlags, setRflags as writeFlags } from "./vcpu/flags";
 import { resetProcessor } from "./vcpu/reset";
 import { markContextStale } from "./vcpu/state";
 import { EventType } from "./x86/vectors";
 
-export { setA20, uartInput } from "./chipset/ports";
+export { setA20, setInterruptLine, uartInput } from "./chipset/ports";
 
 /** Prepares a partition whose plan the host has written. Once, before anything else. */
 export function init(): void {
@@ -91,7 +92,13 @@ export function setRflags(value: u32): void {
   markContextStale();
 }
 /** Writes control register 0, 3, 4 or 8 with VALUE[0] as MOV would, or EFER as register 0x80. 0: refused. */
-export function writeControl(register: u32): u32 { return u32(writeControlRegister(register, load<u64>(VALUE))); }
+export function writeControl(register: u32): u32 {
+  const value = load<u64>(VALUE);
+  const accepted = register == 0x80 ? writeEfer(value) : writeControlRegister(register, value);
+  // A refusal raised #GP(0), which belongs to a guest's instruction and not to the host.
+  if (!accepted) clearFault();
+  return u32(accepted);
+}
 
 export function addRange(firstPage: u32, pages: u32, kind: u32, firstFrame: u32): u32 {
   return u32(addPhysicalRange(firstPage, pages, kind, firstFrame));

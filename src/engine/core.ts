@@ -30,6 +30,7 @@ export interface CoreExports {
   completeFault(vector: number, hasError: number, error: number): void;
   rflags(): number;
   setRflags(value: number): void;
+  /** 0: refused. EFER is register 0x80. */
   writeControl(register: number): number;
   addRange(firstPage: number, pages: number, kind: number, firstFrame: number): number;
   removeRange(firstPage: number): number;
@@ -39,7 +40,7 @@ export interface CoreExports {
   cpuidDefaults(): void;
   setA20(open: number): void;
   setInterruptLine(line: number, high: number): void;
-  chipsetReset(): void;
+  resetChipset(): void;
   decode(length: number, mode: number): number;
   retired(): void;
   uartInput(port: number, byte: number): number;

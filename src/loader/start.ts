@@ -28,7 +28,6 @@ const CR0_NE = 0x20n;
 const CR0_PG = 0x8000_0000n;
 const CR4_PAE = 0x20n;
 const EFER_LME = 0x100n;
-const EFER_LMA = 0x400n;
 
 /** Entry present and writable; PS makes it a 2 MiB page. */
 const ENTRY = 0x003n;
@@ -111,7 +110,6 @@ export function startLong(partition: Partition, entry: number, placement: Placem
   registers.cr3 = BigInt(root);
   registers.efer = EFER_LME;
   registers.cr0 = CR0_PE | CR0_ET | CR0_NE | CR0_PG;
-  registers.efer = EFER_LME | EFER_LMA;
   setFlatSegments(partition, true);
   registers.rip = BigInt(entry);
   registers.rsp = BigInt(base);

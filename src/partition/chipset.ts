@@ -76,7 +76,7 @@ export class Chipset {
 
   reset(): void {
     this.drain();
-    this.#core.exports.chipsetReset();
+    this.#core.exports.resetChipset();
   }
 
   setInterruptLine(line: number, high: boolean): void {

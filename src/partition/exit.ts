@@ -54,6 +54,7 @@ export interface MemoryAccessExit extends ExitContext {
   /** No memory-mapped range is registered there. */
   readonly unmapped: boolean;
   readonly value: bigint;
+  /** Finishes the access; reads need the value. Executing where nothing is raises #UD. */
   complete(value?: bigint | number): void;
 }
 export interface MsrExit extends ExitContext {
@@ -260,7 +261,7 @@ export class ExitSlot {
     return this.#word(v.EXIT_VALUE);
   }
   get idle(): boolean {
-    return this.#record[0] === v.ExitReason.IDLE;
+    return this.processor.partitionIdle;
   }
   get result(): CpuidResult {
     const at = word(v.EXIT_CPUID);
@@ -275,6 +276,9 @@ export class ExitSlot {
       const result = (answer as CpuidResult | undefined) ?? this.result;
       this.#answer(BigInt(result.eax >>> 0) | (BigInt(result.ebx >>> 0) << 32n));
       this.#answer(BigInt(result.ecx >>> 0) | (BigInt(result.edx >>> 0) << 32n));
+    } else if (this.reason === "memoryAccess" && this.#flag(v.EXIT_FETCH)) {
+      // An open bus reads as ones, and FF FF is no instruction.
+      this.#core.exports.completeFault(v.VECTOR_UD, 0, 0);
     } else this.#answer(this.#scalar(answer as number | bigint | undefined));
   }
 
@@ -319,7 +323,10 @@ export class ExitSlot {
 
   #deliver(): void {
     const { vector, errorCode } = this;
-    if (vector === v.VECTOR_PF) this.processor.registers.set("cr2", this.linear);
+    const { registers } = this.processor;
+    if (vector === v.VECTOR_PF) registers.set("cr2", this.linear);
+    // The value of #DB is the DR6 bits of its conditions.
+    if (vector === v.VECTOR_DB) registers.set("dr6", registers.get("dr6") | BigInt(this.#word(v.EXIT_VALUE)));
     this.processor.inject(vector, { type: "exception", errorCode });
   }
 

@@ -47,6 +47,8 @@ export class Partition {
   readonly #onDispose: (partition: Partition) => void;
   /** An exit that waits for its completion. */
   #pending: ExitSlot | undefined;
+  /** Processor whose turn it is; looking at others in between must not change the order. */
+  #turn = 0;
   #entered = false;
   #disposed = false;
   #failure: EngineError | undefined;
@@ -74,15 +76,17 @@ export class Partition {
     for (const rom of resolved.roms) this.memory.write(rom.base, rom.data);
     this.chipset = new Chipset(this.#core, resolved.devices);
     for (const entry of resolved.cpuid) overrideCpuid(this.#core, entry);
+    const processors: VirtualProcessor[] = [];
     const host: ProcessorHost = {
       memory: this.memory,
+      processors,
       checkUsable: () => this.#checkUsable(),
       step: (processor, count) => this.#step(processor, count),
       wake: () => this.#schedule.wake(),
     };
-    this.processors = Array.from({ length: resolved.processors }, (_, n) => new VirtualProcessor(n, this.#core, host));
+    for (let n = 0; n < resolved.processors; n++) processors.push(new VirtualProcessor(n, this.#core, host));
+    this.processors = processors;
     this.#schedule = new Schedule(this);
-    this.#resetCore();
   }
 
   /** The partition was disposed or its engine has failed for good. */
@@ -193,7 +197,9 @@ export class Partition {
     try {
       this.#core.setNumber(v.BUDGET, ticks);
       for (;;) {
+        if (this.#core.getU32(v.CURRENT_PROCESSOR) !== this.#turn) this.#core.exports.select(this.#turn);
         const reason = this.#core.exports.run();
+        this.#turn = this.#core.getU32(v.CURRENT_PROCESSOR);
         const exit = this.#dispatch(reason);
         if (exit !== undefined) return exit;
       }
@@ -207,18 +213,25 @@ export class Partition {
   #step(processor: VirtualProcessor, count: number): VmExit {
     this.#enter();
     try {
-      for (let left = count; ; ) {
+      processor.select();
+      const goal = this.#retired() + count;
+      for (let left = count; ; left = goal - this.#retired()) {
         const reason = this.#core.exports.step(processor.index, left);
         const exit = this.#dispatch(reason);
         if (exit !== undefined) return exit;
-        left = this.#core.getU32(v.BUDGET);
-        if (left === 0) return processor.exit.fill(ExitReason.STEP);
+        processor.select();
       }
     } catch (cause) {
       throw this.#failed(cause);
     } finally {
       this.#entered = false;
     }
+  }
+
+  /** Instructions that the selected processor has retired, as a number. */
+  #retired(): number {
+    this.#core.exports.retired();
+    return this.#core.getNumber(v.VALUE);
   }
 
   /** Asks a run that is under way (this is called from a handler) to leave with "canceled". */
@@ -355,7 +368,7 @@ export class Partition {
     }
     this.chipset.reset();
     for (const device of this.#devices) device.reset();
-    for (const processor of this.processors) processor.activity = processor.index === 0 ? "active" : "waitForSipi";
+    this.#turn = 0;
     this.processors[0].select();
   }
 

@@ -57,6 +57,7 @@ const PAGE = 4096n;
 export interface ProcessorHost {
   readonly memory: GuestMemory;
   checkUsable(): void;
+  readonly processors: readonly VirtualProcessor[];
   step(processor: VirtualProcessor, count: number): VmExit;
   wake(): void;
 }
@@ -109,6 +110,11 @@ export class VirtualProcessor {
     this.select();
     this.#core.setU32(v.ACTIVITY, code);
     this.#host.wake();
+  }
+
+  /** No processor of the partition is active. */
+  get partitionIdle(): boolean {
+    return this.#host.processors.every((processor) => processor.activity !== "active");
   }
 
   /** Reads many registers into one array, without allocation when the array is the same as last time. */

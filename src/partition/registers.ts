@@ -210,7 +210,7 @@ export class RegisterAccess {
       }
       case "control":
         core.setValue(0, wide);
-        if (core.exports.writeControl(cell.control) !== 0) {
+        if (core.exports.writeControl(cell.control) === 0) {
           throw new HypervisorError("invalid-register-value", `the processor does not accept 0x${wide.toString(16)} in ${name}`);
         }
         return;

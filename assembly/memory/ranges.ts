@@ -22,43 +22,44 @@ const PAGES: usize = 4;
 const KIND: usize = 8;
 const FRAME: usize = 12;
 
-/** Range that answered last: accesses cluster. */
-let recent: usize = RANGES;
+// The RAM or ROM range that answered last, unpacked: accesses cluster.
+let recentFirst: u64 = 0;
+let recentPages: u64 = 0;
+let recentFrame: u32 = 0;
 
 /** Applies the A20 gate to a guest-physical address. */
 @inline export function maskA20(gpa: u64): u64 { return gpa & load<u64>(A20_MASK); }
 
 /** Range that holds a page, or 0. */
-function findRange(page: u32): usize {
-  let range = recent;
-  if (page - load<u32>(range, FIRST) < load<u32>(range, PAGES)) return range;
+function findRange(page: u64): usize {
   let low: u32 = 0;
   let high = load<u32>(RANGE_COUNT);
   while (low < high) {
     const middle = (low + high) >> 1;
-    range = RANGES + <usize>middle * RANGE_SIZE;
-    if (page < load<u32>(range, FIRST)) high = middle;
-    else if (page - load<u32>(range, FIRST) < load<u32>(range, PAGES)) {
-      recent = range;
-      return range;
-    } else low = middle + 1;
+    const range = RANGES + <usize>middle * RANGE_SIZE;
+    const first = <u64>load<u32>(range, FIRST);
+    if (page < first) high = middle;
+    else if (page - first < <u64>load<u32>(range, PAGES)) return range;
+    else low = middle + 1;
   }
   return 0;
 }
 
 /** Frame behind a guest-physical address (A20 applied by the caller): -1 unless it is RAM or ROM. */
 export function frameOf(gpa: u64): i32 {
-  if (gpa >> 44 != 0) return -1;
-  const page = <u32>(gpa >> 12);
+  const page = gpa >> 12;
+  if (page - recentFirst < recentPages) return <i32>(recentFrame + <u32>(page - recentFirst));
   const range = findRange(page);
   if (range == 0 || load<u32>(range, KIND) == RangeKind.MMIO) return -1;
-  return load<u32>(range, FRAME) + (page - load<u32>(range, FIRST));
+  recentFirst = <u64>load<u32>(range, FIRST);
+  recentPages = <u64>load<u32>(range, PAGES);
+  recentFrame = load<u32>(range, FRAME);
+  return <i32>(recentFrame + <u32>(page - recentFirst));
 }
 
 /** RangeKind of a guest-physical address. */
 export function kindOf(gpa: u64): u32 {
-  if (gpa >> 44 != 0) return RangeKind.UNMAPPED;
-  const range = findRange(<u32>(gpa >> 12));
+  const range = findRange(gpa >> 12);
   return range == 0 ? RangeKind.UNMAPPED : load<u32>(range, KIND);
 }
 
@@ -83,7 +84,6 @@ export function addRange(firstPage: u32, pages: u32, kind: u32, firstFrame: u32)
   store<u32>(at, kind, KIND);
   store<u32>(at, firstFrame, FRAME);
   store<u32>(RANGE_COUNT, count + 1);
-  recent = at;
   if (kind == RangeKind.ROM) markReadOnly(at);
   mappingChanged();
   return true;
@@ -106,7 +106,7 @@ export function removeRange(firstPage: u32): bool {
     memory.copy(range, range + RANGE_SIZE, <usize>(count - i - 1) * RANGE_SIZE);
     memory.fill(RANGES + <usize>(count - 1) * RANGE_SIZE, 0, RANGE_SIZE);
     store<u32>(RANGE_COUNT, count - 1);
-    recent = RANGES;
+    recentPages = 0;
     if (wasRom) remarkRom();
     mappingChanged();
     return true;

@@ -54,13 +54,8 @@ const CONTEXT_BASE: usize = 16;
 const CONTEXT_GENERATION: usize = 24;
 /** Slots in use at which the table starts again: searches stay short. */
 const CONTEXTS_FULL: u32 = (CONTEXTS_MAX * 3) / 4;
-const GENERATION_END: u32 = 1 << 24;
-
-/** Forgets every fetch context: jump-cache and fetch-TLB entries no longer match. */
-export function bumpFetchGeneration(): void {
-  store<u32>(FETCH_GENERATION, load<u32>(FETCH_GENERATION) + 1);
-  store<u32>(CONTEXT_STALE, 1);
-}
+/** The last generation is left out: its tags would include NO_TAG (mmu/fetch). */
+const GENERATION_END: u32 = (1 << 24) - 1;
 
 /** A data segment that covers all 4 GiB from 0 and may be written: its operands need no check. */
 @inline function isFlat(seg: u32): bool {
@@ -154,7 +149,6 @@ function fetchTag(set: u32, mode: u32, user: u32): u32 {
 
 /** Recomputes all derived state. */
 export function refresh(): void {
-  store<u32>(CONTEXT_STALE, 0);
   const code64 = isCode64();
   const flags = systemFlags();
   const user = u32(cpl() == 3);
@@ -177,4 +171,6 @@ export function refresh(): void {
   // RF lasts for one instruction: stepping over that one lets the run loop clear it (vcpu/debug).
   store<u32>(SINGLE_STEP, (flags & (TF | RF)) | (dr7 & DR7_ENABLED));
   store<u32>(FETCH_TAG, fetchTag(set, mode, user));
+  // Last: choosing a set may have recycled one, which starts a new generation.
+  store<u32>(CONTEXT_STALE, 0);
 }

@@ -1,0 +1,107 @@
+// Far transfers and software interrupts (SDM vol. 2: CALL, JMP, RET, IRET, INT n, BOUND, UD). What they do
+// is in vcpu/gate, return, task and deliver; here they meet their operands.
+//
+//   far pointer in imm: 47:32 selector | 31:0 offset; in memory: offset of the operand size, then selector
+
+import { FUEL } from "../layout";
+import { uopImm, uopSeg, uopSize, uopSrc } from "../decode/uop";
+import { readData } from "../vcpu/access";
+import { linear } from "../vcpu/address";
+import { deliverPending, softwareInterrupt } from "../vcpu/deliver";
+import { raise, raiseUD } from "../vcpu/fault";
+import { getOF } from "../vcpu/flags";
+import { farCall, farJump } from "../vcpu/gate";
+import { farReturn, interruptReturn } from "../vcpu/return";
+import { faulted, isCode64, nextRip, reg16, reg32 } from "../vcpu/state";
+import { Status } from "../vcpu/status";
+import { EventType, VECTOR_BP, VECTOR_BR, VECTOR_DB, VECTOR_OF } from "../x86/vectors";
+
+/** Address `bytes` further on in an operand of several parts. */
+@inline export function further(at: u64, bytes: u32): u64 {
+  return isCode64() ? at + <u64>bytes : (at + <u64>bytes) & 0xffff_ffff;
+}
+
+/** A task switch that completed but left the new task with a fault: it is delivered in the new task. */
+function settle(status: i32): i32 {
+  if (status == Status.JUMP_SYNC && faulted()) {
+    store<i32>(FUEL, load<i32>(FUEL) - 1);
+    deliverPending();
+  }
+  return status;
+}
+
+export function callFar(u: usize): i32 {
+  const pointer = <u64>uopImm(u);
+  return settle(farCall(<u32>(pointer >> 32) & 0xffff, pointer & 0xffff_ffff, 1 << uopSize(u), nextRip(u)));
+}
+export function jmpFar(u: usize): i32 {
+  const pointer = <u64>uopImm(u);
+  return settle(farJump(<u32>(pointer >> 32) & 0xffff, pointer & 0xffff_ffff, nextRip(u)));
+}
+
+/** Selector of the far pointer that readFarPointer read. */
+let farSelector: u32 = 0;
+
+/** Reads a far pointer from memory: its offset, with the selector in farSelector. Callers test faulted(). */
+function readFarPointer(u: usize): u64 {
+  const bytes: u32 = 1 << uopSize(u);
+  const seg = uopSeg(u);
+  const at = linear(u, bytes + 2);
+  let offset: u64;
+  if (bytes == 4) offset = <u64>readData<u32>(at, seg);
+  else if (bytes == 8) offset = readData<u64>(at, seg);
+  else offset = <u64>readData<u16>(at, seg);
+  if (faulted()) return 0;
+  farSelector = <u32>readData<u16>(further(at, bytes), seg);
+  return offset;
+}
+export function callFarM(u: usize): i32 {
+  const offset = readFarPointer(u);
+  if (faulted()) return Status.FAULT;
+  return settle(farCall(farSelector, offset, 1 << uopSize(u), nextRip(u)));
+}
+export function jmpFarM(u: usize): i32 {
+  const offset = readFarPointer(u);
+  if (faulted()) return Status.FAULT;
+  return settle(farJump(farSelector, offset, nextRip(u)));
+}
+
+export function retFar(u: usize): i32 { return farReturn(1 << uopSize(u), <u32>uopImm(u) & 0xffff); }
+export function iret(u: usize): i32 { return settle(interruptReturn(1 << uopSize(u), nextRip(u))); }
+
+export function int_(u: usize): i32 {
+  return settle(softwareInterrupt(<u32>uopImm(u) & 0xff, EventType.SOFTWARE_INTERRUPT, nextRip(u)));
+}
+export function int3(u: usize): i32 {
+  return settle(softwareInterrupt(VECTOR_BP, EventType.SOFTWARE_EXCEPTION, nextRip(u)));
+}
+export function into(u: usize): i32 {
+  if (getOF() == 0) return Status.NEXT;
+  return settle(softwareInterrupt(VECTOR_OF, EventType.SOFTWARE_EXCEPTION, nextRip(u)));
+}
+export function int1(u: usize): i32 {
+  return settle(softwareInterrupt(VECTOR_DB, EventType.PRIVILEGED_SOFTWARE_EXCEPTION, nextRip(u)));
+}
+
+/** BOUND: a signed index between two signed bounds in memory, else #BR. */
+export function bound(u: usize): i32 {
+  const seg = uopSeg(u);
+  let index: i32;
+  let lower: i32;
+  let upper: i32;
+  if (uopSize(u) == 1) {
+    const at = linear(u, 4);
+    index = <i32>(<i16>reg16(uopSrc(u)));
+    lower = <i32>(<i16>readData<u16>(at, seg));
+    upper = <i32>(<i16>readData<u16>(further(at, 2), seg));
+  } else {
+    const at = linear(u, 8);
+    index = <i32>reg32(uopSrc(u));
+    lower = <i32>readData<u32>(at, seg);
+    upper = <i32>readData<u32>(further(at, 4), seg);
+  }
+  if (faulted()) return Status.FAULT;
+  return index < lower || index > upper ? raise(VECTOR_BR) : Status.NEXT;
+}
+
+export function ud(u: usize): i32 { return raiseUD(); }

@@ -84,7 +84,7 @@ import { AF, CF, OF } from "../x86/flags";
 export function setCF(cf: u32): void {
   const word = load<u32>(LAZY_KIND);
   const kind = word >> 2;
-  if (kind >= LazyKind.ADD && kind <= LazyKind.LOGIC) {
+  if (kind >= <u32>LazyKind.ADD && kind <= <u32>LazyKind.LOGIC) {
     const rest = (getAF() << 4) | (getOF() << 11);
     store<u32>(LAZY_CARRY, rest | cf);
     store<u32>(LAZY_KIND, (LazyKind.RESULT << 2) | (word & 3));

@@ -1,0 +1,93 @@
+// What the oracle knows about one instruction form: how it is encoded, which operands it has, and which
+// preparation makes its interesting behaviour likely.
+
+import type { Builder } from "./builder.js";
+
+export type Mode = 16 | 32 | 64;
+
+export interface Form {
+  readonly name: string;
+  readonly modes: readonly Mode[];
+  /** Mandatory prefix (66, F2, F3) or 0. */
+  readonly prefix: number;
+  /** Escape bytes and opcode; the last byte takes a register number with `plus`. */
+  readonly opcode: readonly number[];
+  readonly plus: boolean;
+  /** Operand size in bytes, encoded with 66 or REX.W unless `fixedSize`. */
+  readonly size: 1 | 2 | 4 | 8;
+  readonly fixedSize: boolean;
+  /** In 64-bit mode the operand size is 8 without REX.W (stack and near branches). */
+  readonly default64: boolean;
+  /** undefined: no ModRM. Otherwise the reg field (digit) or "any", and the kind of r/m operand. */
+  readonly reg: number | "any" | undefined;
+  readonly rm: "reg" | "mem" | undefined;
+  /** Bytes of immediate; "z" is min(size, 4). */
+  readonly imm: number;
+  /** Bytes the memory operand covers. */
+  readonly access: number;
+  readonly lockable: boolean;
+  /** F2 and F3 change nothing (they may be added at random). */
+  readonly repIgnored: boolean;
+  readonly vex: { readonly map: number; readonly pp: number; readonly l: number; readonly vvvv: boolean } | undefined;
+  /** Mask of undefined flags, given the case. */
+  readonly undefined: number | ((b: Builder) => number);
+  /** Sets registers and memory before the instruction is encoded. */
+  readonly setup: ((b: Builder) => void) | undefined;
+  /** Ends with a single step instead of the HLT behind it. */
+  readonly step: boolean;
+  /** Random prefixes (segment, 66, REX noise, LOCK) would make it another instruction. */
+  readonly bare: boolean;
+}
+
+const DEFAULTS: Omit<Form, "name" | "opcode"> = {
+  modes: [16, 32, 64],
+  prefix: 0,
+  plus: false,
+  size: 4,
+  fixedSize: false,
+  default64: false,
+  reg: undefined,
+  rm: undefined,
+  imm: 0,
+  access: 0,
+  lockable: false,
+  repIgnored: false,
+  vex: undefined,
+  undefined: 0,
+  setup: undefined,
+  step: false,
+  bare: false,
+};
+
+export function form(name: string, opcode: readonly number[], options: Partial<Form> = {}): Form {
+  const merged = { ...DEFAULTS, ...options, name, opcode };
+  return { ...merged, access: options.access ?? merged.size };
+}
+
+export const LEGACY: readonly Mode[] = [16, 32];
+export const LONG: readonly Mode[] = [64];
+export const ALL: readonly Mode[] = [16, 32, 64];
+const SUFFIX = { 1: "b", 2: "w", 4: "d", 8: "q" } as const;
+export type Size = 1 | 2 | 4 | 8;
+
+export const suffix = (size: Size): string => SUFFIX[size];
+
+/** Modes in which an operand size exists. */
+export const modesOf = (size: Size): readonly Mode[] => (size === 8 ? LONG : ALL);
+
+/** Register and memory variants of a ModRM form. */
+export function rmForms(name: string, opcode: readonly number[], options: Partial<Form>): Form[] {
+  return [
+    form(`${name}_r`, opcode, { ...options, rm: "reg" }),
+    form(`${name}_m`, opcode, { ...options, rm: "mem" }),
+  ];
+}
+
+/** The forms at each of `sizes`, 8-bit opcode even and the others odd where `byteBit` is set. */
+export function sized(sizes: readonly Size[], make: (size: Size) => Form | Form[]): Form[] {
+  return sizes.flatMap(make);
+}
+
+export const WDQ: readonly Size[] = [2, 4, 8];
+export const BWDQ: readonly Size[] = [1, 2, 4, 8];
+export const DQ: readonly Size[] = [4, 8];

@@ -119,7 +119,7 @@ function addRow(leaf: u32, flags: u32, eax: u32, ebx: u32, ecx: u32, edx: u32): 
 }
 
 /** Fills the table with the machine's own rows. */
-export function cpuidDefaults(): void {
+export function loadCpuidDefaults(): void {
   store<u32>(CPUID_COUNT, 0);
   const processors = load<u32>(PROCESSOR_COUNT);
   const several = processors > 1;

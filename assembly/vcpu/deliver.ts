@@ -20,6 +20,8 @@ import {
   INJECT_ERROR,
   INJECT_LENGTH,
   NMI_BLOCKED,
+  REPLAY_COUNT,
+  REPLAY_POSITION,
   SHADOW,
   TICKS_NOT_RETIRED,
 } from "../layout";
@@ -325,11 +327,22 @@ function shutDown(): void {
   store<u32>(FAULT, Fault.EXIT);
 }
 
+/** INJECT word of an event (layout.ts). */
+const INJECT_HAS_ERROR: u32 = 1 << 11;
+const INJECT_VALID: u32 = 1 << 31;
+
+/** Queues the event in the cells: the host must answer for the memory of its stack first. */
+function requeue(): void {
+  store<u32>(INJECT, eventVector | (eventType << 8) | (eventHasError ? INJECT_HAS_ERROR : 0) | INJECT_VALID);
+  store<u32>(INJECT_ERROR, eventError);
+  store<u32>(INJECT_LENGTH, <u32>(eventRip - rip()));
+}
+
 /**
  * Delivers an event, and whatever exceptions its delivery raises. `returnRip` is what the handler returns to;
  * `resume` sets RF in the pushed flags. Afterwards FAULT is NONE: the handler is entered, one tick is charged;
  * EXCEPTION: a nested exception is in EXCEPTION_BITMAP and waits in the FAULT cells; EXIT: triple fault, or
- * the stack is memory that the host must answer for, and the event has to be delivered again.
+ * the stack is memory that the host must answer for, and the event is in the INJECT cells.
  */
 function deliverEvent(vector: u32, type: u32, error: u32, hasError: bool, returnRip: u64, resume: bool): void {
   let current = type == EventType.EXCEPTION ? classOf(vector) : Class.BENIGN;
@@ -339,10 +352,14 @@ function deliverEvent(vector: u32, type: u32, error: u32, hasError: bool, return
   eventHasError = hasError;
   eventRip = returnRip;
   eventFlags = rflags() | (resume ? RF : 0);
+  store<u32>(REPLAY_POSITION, 0);
   for (;;) {
     const delivered = attempt();
     if (!faulted()) break;
-    if (load<u32>(FAULT) == Fault.EXIT) return;
+    if (load<u32>(FAULT) == Fault.EXIT) {
+      if (!delivered) requeue();
+      return;
+    }
     const second = load<u32>(FAULT_VECTOR);
     const next = classOf(second);
     if (next == Class.CONTRIBUTORY && !isSoftware(eventType)) {
@@ -370,20 +387,10 @@ function deliverEvent(vector: u32, type: u32, error: u32, hasError: bool, return
     eventFlags = rflags() | (setsResume(eventVector) ? RF : 0);
     clearFault();
   }
+  store<u32>(REPLAY_COUNT, 0);
   store<u64>(TICKS_NOT_RETIRED, load<u64>(TICKS_NOT_RETIRED) + 1);
 }
 @inline function hasErrorCode(vector: u32): bool { return ((WITH_ERROR_CODE >> vector) & 1) != 0; }
-
-/** INJECT word of an event (layout.ts). */
-const INJECT_HAS_ERROR: u32 = 1 << 11;
-const INJECT_VALID: u32 = 1 << 31;
-
-/** An event that no instruction repeats stays queued while the host answers for the stack's memory. */
-function requeueOnExit(vector: u32, type: u32): void {
-  if (load<u32>(FAULT) == Fault.EXIT && load<u32>(ACTIVITY) != Activity.SHUTDOWN) {
-    store<u32>(INJECT, vector | (type << 8) | INJECT_VALID);
-  }
-}
 
 /** The exception in the FAULT cells, raised by the instruction at RIP. */
 export function deliverPending(): void {
@@ -397,17 +404,14 @@ export function deliverPending(): void {
 /** An external interrupt between instructions. */
 export function deliverInterrupt(vector: u32): void {
   deliverEvent(vector, EventType.EXTERNAL, 0, false, rip(), false);
-  requeueOnExit(vector, EventType.EXTERNAL);
 }
 export function deliverNmi(): void {
   deliverEvent(VECTOR_NMI, EventType.NMI, 0, false, rip(), false);
-  requeueOnExit(VECTOR_NMI, EventType.NMI);
 }
 /** The #DB trap behind an instruction that completed, with the DR6 bits of its causes. */
 export function deliverTrapDB(dr6: u32): void {
   recordDebug(dr6);
   deliverEvent(VECTOR_DB, EventType.EXCEPTION, 0, false, rip(), false);
-  requeueOnExit(VECTOR_DB, EventType.EXCEPTION);
 }
 /** The event in the INJECT cells; a software event returns behind its instruction. */
 export function deliverInjected(): void {
@@ -417,10 +421,9 @@ export function deliverInjected(): void {
   const behind = isSoftware(type) || type == EventType.PRIVILEGED_SOFTWARE_EXCEPTION;
   const back = behind ? rip() + <u64>load<u32>(INJECT_LENGTH) : rip();
   const error = load<u32>(INJECT_ERROR);
-  store<u32>(FAULT_DR6, 0);
+  store<u32>(INJECT, 0);
   const resume = type == EventType.EXCEPTION && vector != VECTOR_DB && setsResume(vector);
   deliverEvent(vector, type, error, (word & INJECT_HAS_ERROR) != 0, back, resume);
-  if (load<u32>(FAULT) != Fault.EXIT || load<u32>(ACTIVITY) == Activity.SHUTDOWN) store<u32>(INJECT, 0);
 }
 
 /**

@@ -126,7 +126,7 @@ function resetMsrs(boot: bool): void {
 }
 
 /** Puts the processor in STATE into its state after RESET or INIT. Processor 0 runs; the others wait. */
-export function resetProcessor(kind: ResetKind): void {
+export function resetProcessor(kind: ResetKind = ResetKind.RESET): void {
   const boot = load<u32>(PROCESSOR_INDEX) == 0;
   const caching = kind == ResetKind.INIT ? cr0() & (CR0_CD | CR0_NW) : CR0_CD | CR0_NW;
   resetRegisters();

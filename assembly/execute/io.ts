@@ -28,18 +28,12 @@ export function portOutput(port: u32, bytes: u32, value: u32, flags: u32): bool 
   notePortAccess(port, bytes);
   return true;
 }
-/** False after raising: the running code may not use these ports. */
-export function portPermitted(port: u32, bytes: u32): bool {
-  if (ioAllowed(port, bytes)) return true;
-  raiseGP(0);
-  return false;
-}
 /** A write to a device of the core may have moved an interrupt line: the run loop must look. */
 @inline export function afterOutput(port: u32): i32 { return portIsCore(port) ? Status.SYNC : Status.NEXT; }
 
 function input(u: usize, port: u32): i32 {
   const size = uopSize(u);
-  if (!portPermitted(port, 1 << size)) return Status.FAULT;
+  if (!ioAllowed(port, 1 << size)) return Status.FAULT;
   const value = portInput(port, 1 << size, 0);
   if (faulted()) return Status.FAULT;
   regWrite(RAX, size, <u64>value);
@@ -47,7 +41,7 @@ function input(u: usize, port: u32): i32 {
 }
 function output(u: usize, port: u32): i32 {
   const size = uopSize(u);
-  if (!portPermitted(port, 1 << size)) return Status.FAULT;
+  if (!ioAllowed(port, 1 << size)) return Status.FAULT;
   if (!portOutput(port, 1 << size, <u32>regRead(RAX, size), 0)) return Status.FAULT;
   return afterOutput(port);
 }

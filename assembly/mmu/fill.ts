@@ -35,7 +35,9 @@ export function fill(linear: u64, access: u32, frame: u32): void {
   if (setStale()) return;
   const flags = load<u32>(WALK_FLAGS);
   const context = contextOf(access);
-  if (context == 1 && (flags & USER_PAGE) != 0 && (load<u64>(CR4) & CR4_SMAP) != 0 && (load<u64>(CR0) & CR0_PG) != 0) return;
+  if (context == 1 && (flags & USER_PAGE) != 0 && (load<u64>(CR4) & CR4_SMAP) != 0) {
+    if ((load<u64>(CR0) & CR0_PG) != 0) return;
+  }
   const set = load<u32>(TABLE_SET);
   const offset = slotOffset(linear);
   const bytes = tableBytes();

@@ -108,7 +108,8 @@ export function selectSet(): u32 {
       age = u32.MAX_VALUE;
       continue;
     }
-    if (load<u64>(record, RECORD_ROOT) == root && load<u32>(record, RECORD_REGIME) == regime && (!pae || samePointers(record))) {
+    const same = load<u64>(record, RECORD_ROOT) == root && load<u32>(record, RECORD_REGIME) == regime;
+    if (same && (!pae || samePointers(record))) {
       store<u32>(record, clock, RECORD_USED);
       store<u32>(TABLE_SET, set);
       return set;

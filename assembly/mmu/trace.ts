@@ -9,14 +9,7 @@
 // rebuilt as a whole: all it derived is dropped at once and its tracing ends until it is walked again.
 
 import { TABLE_DROP_MAX, TABLE_WRITES_MAX } from "../tuning";
-import {
-  FRAME_TABLE_USE,
-  frameEntry,
-  frameHost,
-  frameReasons,
-  READONLY,
-  TABLE,
-} from "../memory/frames";
+import { FRAME_TABLE_USE, frameEntry, frameHost, frameReasons, READONLY, TABLE } from "../memory/frames";
 import { frameOf, maskA20 } from "../memory/ranges";
 import { unprotect } from "../memory/track";
 import { PTE_A, PTE_D, PTE_FRAME, PTE_NX, PTE_P, PTE_PS, PTE_U, PTE_W } from "../x86/pte";
@@ -56,13 +49,15 @@ export function tableWritten(frame: u32, first: u32, old: u64, last: u32, oldLas
 
 function dropUnit(uses: u32, old: u64, now: u64): void {
   if (old == now) return;
-  if ((uses & USES_64) != 0 && (old & DERIVED) == DERIVED && lessens(<u64>(old ^ now) & MEANING_64, now)) drop64(old, uses);
+  if ((uses & USES_64) != 0 && (old & DERIVED) == DERIVED && lessens((old ^ now) & MEANING_64, now)) drop64(old, uses);
   if ((uses & USES_32) != 0) {
-    const low = <u32>old;
-    const high = <u32>(old >> 32);
-    if ((low & <u32>DERIVED) == <u32>DERIVED && lessens((low ^ <u32>now) & MEANING_32, now)) drop32(low, uses);
-    if ((high & <u32>DERIVED) == <u32>DERIVED && lessens((high ^ <u32>(now >> 32)) & MEANING_32, now >> 32)) drop32(high, uses);
+    dropHalf(uses, <u32>old, <u32>now);
+    dropHalf(uses, <u32>(old >> 32), <u32>(now >> 32));
   }
+}
+
+@inline function dropHalf(uses: u32, old: u32, now: u32): void {
+  if ((old & <u32>DERIVED) == <u32>DERIVED && lessens((old ^ now) & MEANING_32, now)) drop32(old, uses);
 }
 
 /** A change that only sets W or D leaves all read entries valid, and there was no write entry. */

@@ -47,8 +47,9 @@ export function walk(linear: u64, access: u32): bool {
   }
   const control4 = load<u64>(CR4);
   beginWalk();
-  const flags =
-    (load<u64>(EFER) & EFER_LMA) != 0 ? walk4(linear) : (control4 & CR4_PAE) != 0 ? walkPae(<u32>linear) : walk32(<u32>linear);
+  let flags: u32;
+  if ((load<u64>(EFER) & EFER_LMA) != 0) flags = walk4(linear);
+  else flags = (control4 & CR4_PAE) != 0 ? walkPae(<u32>linear) : walk32(<u32>linear);
   if (flags >= NOT_PRESENT) return fail(access, flags == RESERVED ? PF_PRESENT | PF_RESERVED : 0);
 
   if ((access & USER) != 0) {
@@ -78,7 +79,8 @@ function fail(access: u32, cause: u32): bool {
   if ((access & USER) != 0) error |= PF_USER;
   if ((access & FETCH) != 0) {
     const control4 = load<u64>(CR4);
-    if ((control4 & CR4_SMEP) != 0 || ((control4 & CR4_PAE) != 0 && (load<u64>(EFER) & EFER_NXE) != 0)) error |= PF_FETCH;
+    const nx = (control4 & CR4_PAE) != 0 && (load<u64>(EFER) & EFER_NXE) != 0;
+    if (nx || (control4 & CR4_SMEP) != 0) error |= PF_FETCH;
   }
   store<u32>(WALK_ERROR, error);
   return false;

@@ -135,8 +135,10 @@ const FAILED: i32 = -2;
 /** Address of a following byte: linear addresses wrap at 4 GiB outside 64-bit code. */
 @inline function advance(linear: u64, bytes: u32, access: u32): u64 {
   const next = linear + <u64>bytes;
-  const wide = (access & IMPLICIT) != 0 ? isLongMode() : (load<u32>(MODE) & MODE_CODE) == MODE_CODE64 || isLongMode() && linear >> 32 != 0;
-  return wide ? next : next & 0xffff_ffff;
+  if ((load<u32>(MODE) & MODE_CODE) == MODE_CODE64) return next;
+  // Gates out of compatibility mode reach 64-bit tables and stacks.
+  if (isLongMode() && ((access & IMPLICIT) != 0 || linear >> 32 != 0)) return next;
+  return next & 0xffff_ffff;
 }
 
 /**
@@ -219,7 +221,8 @@ function readCrossing(linear: u64, size: u32, seg: u32, access: u32): u64 {
   const nextGpa = load<u64>(WALK_GPA);
   if (!checked(linear, size, access, false)) return 0;
   const low = frame == DEVICE ? readPieces(gpa, linear, first) : loadSized(frameHost(frame) + offset, first);
-  const high = nextFrame == DEVICE ? readPieces(nextGpa, next, size - first) : loadSized(frameHost(nextFrame), size - first);
+  const rest = size - first;
+  const high = nextFrame == DEVICE ? readPieces(nextGpa, next, rest) : loadSized(frameHost(nextFrame), rest);
   return low | (high << (<u64>first << 3));
 }
 

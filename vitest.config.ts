@@ -6,5 +6,7 @@ export default defineConfig({
     pool: "forks",
     testTimeout: 60_000,
     hookTimeout: 120_000,
+    reporters: ["default", "json"],
+    outputFile: { json: "build/test-results/vitest.json" },
   },
 });

@@ -6,7 +6,14 @@ export type { CoreSource } from "./engine/module.js";
 export type { ImageFormat, LoadedImage, StartMode } from "./loader/image.js";
 export { detectFormat, type LoadOptions, loadImage } from "./loader/load.js";
 export type { BootModule } from "./loader/multiboot.js";
-export { Chipset, type CoreDevice, coreDevices, defaultDevices, type InputChannel, type OutputChannel } from "./partition/chipset.js";
+export {
+  Chipset,
+  type CoreDevice,
+  coreDevices,
+  defaultDevices,
+  type InputChannel,
+  type OutputChannel,
+} from "./partition/chipset.js";
 export type { Device, DeviceBus } from "./partition/device.js";
 export type * from "./partition/exit.js";
 export type { MemoryHandler, MsrHandler, PortHandler } from "./partition/handlers.js";
@@ -15,8 +22,21 @@ export type { RomImage } from "./partition/map.js";
 export type { GuestMemory } from "./partition/memory.js";
 export type { CpuidOverride, PartitionOptions } from "./partition/options.js";
 export type { Partition, RunOptions } from "./partition/partition.js";
-export type { Activity, EventInjection, EventKind, Intercepts, Translation, VirtualProcessor } from "./partition/processor.js";
-export { type RegisterFile, type RegisterName, registerNames, type SegmentName, type SegmentRegister } from "./partition/registers.js";
+export type {
+  Activity,
+  EventInjection,
+  EventKind,
+  Intercepts,
+  Translation,
+  VirtualProcessor,
+} from "./partition/processor.js";
+export {
+  type RegisterFile,
+  type RegisterName,
+  registerNames,
+  type SegmentName,
+  type SegmentRegister,
+} from "./partition/registers.js";
 export type { PartitionOutcome, StartOptions } from "./partition/schedule.js";
 export type { ExitCountName } from "./partition/statistics.js";
 export { EngineError, HypervisorError, type HypervisorErrorCode } from "./support/errors.js";

@@ -34,7 +34,9 @@ async function create(): Promise<Disassembler> {
         return {
           address,
           length: valid ? instruction.length : 1,
-          text: valid ? formatter.format(instruction) : `db ${bytes.length > 0 ? `0x${bytes[0].toString(16).padStart(2, "0")}` : "?"}`,
+          text: valid
+            ? formatter.format(instruction)
+            : `db ${bytes.length > 0 ? `0x${bytes[0].toString(16).padStart(2, "0")}` : "?"}`,
           valid,
         };
       } finally {

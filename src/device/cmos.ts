@@ -111,7 +111,7 @@ export class Cmos implements Device {
   }
 
   #digits(value: number): number {
-    return (this.#ram[STATUS_B] & BINARY) !== 0 ? value : (Math.floor(value / 10) << 4) | value % 10;
+    return (this.#ram[STATUS_B] & BINARY) !== 0 ? value : (Math.floor(value / 10) << 4) | (value % 10);
   }
 
   #hours(hours: number): number {

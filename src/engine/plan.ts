@@ -6,8 +6,8 @@
 // table span LIMIT: N * 4 KiB >= LIMIT + 4 KiB. N is a power of two, and the sets themselves lie below
 // LIMIT, so the plan tries every N and keeps the one that leaves room for the most sets under the cap.
 
-import { HypervisorError } from "../support/errors.js";
 import { alignUp } from "../support/bytes.js";
+import { HypervisorError } from "../support/errors.js";
 import { DYNAMIC, FRAME_SIZE, SET_CONTEXTS, SET_FILLED_MAX, SET_RECORDS_MAX, SLOT_BYTES } from "./views.js";
 
 export const PAGE = 4096;

@@ -63,14 +63,20 @@ function readHeader(file: ByteReader, at: number, bits: 32 | 64): ProgramHeader 
 
 function toSegment(file: ByteReader, header: ProgramHeader, n: number): Segment {
   const what = `ELF segment ${n}`;
-  if (header.fileSize > header.memorySize) invalid(`${what}: more bytes in the file (${header.fileSize}) than in memory (${header.memorySize})`);
+  if (header.fileSize > header.memorySize)
+    invalid(`${what}: more bytes in the file (${header.fileSize}) than in memory (${header.memorySize})`);
   if (header.align > 1 && (!Number.isSafeInteger(header.align) || Math.log2(header.align) % 1 !== 0)) {
     invalid(`${what}: alignment ${header.align} is not a power of two`);
   }
   if (!Number.isSafeInteger(header.physical) || !Number.isSafeInteger(header.physical + header.memorySize)) {
     invalid(`${what}: physical address or size does not exist`);
   }
-  return { base: header.physical, size: header.memorySize, data: file.slice(header.offset, header.fileSize, what), what };
+  return {
+    base: header.physical,
+    size: header.memorySize,
+    data: file.slice(header.offset, header.fileSize, what),
+    what,
+  };
 }
 
 /** Parses and checks an ELF executable. */
@@ -89,13 +95,17 @@ export function parseElf(bytes: Uint8Array): ElfImage {
   const type = file.u16(16, "the ELF type");
   const machine = file.u16(18, "the ELF machine");
   if (machine !== EM_386 && machine !== EM_X86_64) unsupported(`the ELF file is for machine ${machine}, not for x86`);
-  if ((machine === EM_386) !== (bits === 32)) unsupported(`an ELF${bits} file for machine ${machine} is of no ABI that runs here`);
-  if (type !== ET_EXEC) unsupported(`ELF type ${type} is not an executable (ET_EXEC); relocatable and shared files are not loaded`);
+  if ((machine === EM_386) !== (bits === 32))
+    unsupported(`an ELF${bits} file for machine ${machine} is of no ABI that runs here`);
+  if (type !== ET_EXEC)
+    unsupported(`ELF type ${type} is not an executable (ET_EXEC); relocatable and shared files are not loaded`);
   const version = file.u32(20, "the ELF version");
   if (version !== 1) invalid(`ELF version ${version} does not exist`);
   const virtualEntry = bits === 32 ? file.u32(24, "the entry point") : Number(file.u64(24, "the entry point"));
   const tableAt = bits === 32 ? file.u32(28, "e_phoff") : number64(file.u64(32, "e_phoff"));
-  const [headerSize, entrySize, count] = [0, 2, 4].map((offset) => file.u16((bits === 32 ? 40 : 52) + offset, "the ELF header"));
+  const [headerSize, entrySize, count] = [0, 2, 4].map((offset) =>
+    file.u16((bits === 32 ? 40 : 52) + offset, "the ELF header"),
+  );
   if (headerSize !== (bits === 32 ? 52 : 64)) invalid(`ELF header size ${headerSize} is not that of ELF${bits}`);
   if (count === 0) invalid("the ELF file has no program headers: nothing to load");
   if (count > PHNUM_MAX) unsupported("the ELF file has more than 65,534 program headers");

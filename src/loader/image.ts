@@ -63,7 +63,10 @@ export class Placement {
     }
     const other = this.#used.find((region) => base < region.base + region.size && region.base < base + size);
     if (other !== undefined && size > 0) {
-      throw new HypervisorError("image-outside-memory", `${what} at ${hex(base)} overlaps ${other.what} at ${hex(other.base)}`);
+      throw new HypervisorError(
+        "image-outside-memory",
+        `${what} at ${hex(base)} overlaps ${other.what} at ${hex(other.base)}`,
+      );
     }
     this.#used.push({ base, size, what });
   }

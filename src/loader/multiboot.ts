@@ -63,10 +63,12 @@ export function findMultibootHeader(bytes: Uint8Array): MultibootHeader | undefi
 function addressed(file: ByteReader, header: MultibootHeader): { segments: Segment[]; entry: number } {
   const field = (n: number): number => file.u32(header.offset + 12 + n * 4, "the multiboot address fields");
   const [headerAddress, load, loadEnd, bssEnd, entry] = [0, 1, 2, 3, 4].map(field);
-  if (load > headerAddress) invalid(`multiboot load address ${hex(load)} is behind the header at ${hex(headerAddress)}`);
+  if (load > headerAddress)
+    invalid(`multiboot load address ${hex(load)} is behind the header at ${hex(headerAddress)}`);
   const start = header.offset - (headerAddress - load);
   if (start < 0) invalid(`multiboot load address ${hex(load)} would start before the file`);
-  if (loadEnd !== 0 && loadEnd < load) invalid(`multiboot load end ${hex(loadEnd)} is below the load address ${hex(load)}`);
+  if (loadEnd !== 0 && loadEnd < load)
+    invalid(`multiboot load end ${hex(loadEnd)} is below the load address ${hex(load)}`);
   const size = loadEnd === 0 ? file.bytes.length - start : loadEnd - load;
   const data = file.slice(start, size, "the multiboot image");
   const end = load + size;
@@ -82,10 +84,16 @@ export interface MultibootOptions {
 }
 
 /** Loads a multiboot kernel and sets processor 0 to enter it. Returns the entry point. */
-export function loadMultiboot(partition: Partition, bytes: Uint8Array, placement: Placement, options: MultibootOptions): number {
+export function loadMultiboot(
+  partition: Partition,
+  bytes: Uint8Array,
+  placement: Placement,
+  options: MultibootOptions,
+): number {
   const header = findMultibootHeader(bytes);
   if (header === undefined) invalid("no multiboot header in the first 8,192 bytes");
-  if ((header.flags & UNKNOWN_DEMANDS) !== 0) unsupported(`multiboot flags ${hex(header.flags)} ask for something unknown`);
+  if ((header.flags & UNKNOWN_DEMANDS) !== 0)
+    unsupported(`multiboot flags ${hex(header.flags)} ask for something unknown`);
   let kernel: { segments: readonly Segment[]; entry: number };
   if ((header.flags & ADDRESS_FIELDS) !== 0) kernel = addressed(new ByteReader(bytes, invalid), header);
   else if (!isElf(bytes)) invalid("a multiboot image without address fields must be an ELF32 file");
@@ -136,9 +144,16 @@ function memoryMap(partition: Partition): { base: number; size: number; type: nu
 }
 
 /** Writes the information structure, with everything it points at, behind the modules. */
-function writeInformation(partition: Partition, placement: Placement, commandLine: string, modules: readonly PlacedModule[]): number {
+function writeInformation(
+  partition: Partition,
+  placement: Placement,
+  commandLine: string,
+  modules: readonly PlacedModule[],
+): number {
   const text = new TextEncoder();
-  const strings = [commandLine, LOADER_NAME, ...modules.map((module) => module.commandLine)].map((string) => text.encode(`${string}\0`));
+  const strings = [commandLine, LOADER_NAME, ...modules.map((module) => module.commandLine)].map((string) =>
+    text.encode(`${string}\0`),
+  );
   const map = memoryMap(partition);
   const modulesAt = alignUp(INFO_SIZE, 8);
   const mapAt = modulesAt + modules.length * MODULE_SIZE;
@@ -158,7 +173,10 @@ function writeInformation(partition: Partition, placement: Placement, commandLin
   }
   const low = map.find((entry) => entry.base === 0)?.size ?? 0;
   const high = map.find((entry) => entry.base === HIGH)?.size ?? 0;
-  put(0, INFO_MEMORY | INFO_COMMAND_LINE | (modules.length > 0 ? INFO_MODULES : 0) | INFO_MEMORY_MAP | INFO_LOADER_NAME);
+  put(
+    0,
+    INFO_MEMORY | INFO_COMMAND_LINE | (modules.length > 0 ? INFO_MODULES : 0) | INFO_MEMORY_MAP | INFO_LOADER_NAME,
+  );
   put(4, Math.floor(low / 1024));
   put(8, Math.floor(high / 1024));
   put(16, addresses[0]);

@@ -7,8 +7,8 @@
 
 import type { Partition } from "../partition/partition.js";
 import type { SegmentName } from "../partition/registers.js";
-import { HypervisorError } from "../support/errors.js";
 import { hex } from "../support/bytes.js";
+import { HypervisorError } from "../support/errors.js";
 import type { Placement } from "./image.js";
 
 const PAGE = 4096;
@@ -71,7 +71,7 @@ export function setFlatSegments(partition: Partition, code64: boolean): void {
 }
 
 function writeDescriptors(partition: Partition, base: number): void {
-  GDT.forEach((descriptor, n) => partition.memory.writeUint64(base + n * 8, descriptor));
+  for (const [n, descriptor] of GDT.entries()) partition.memory.writeUint64(base + n * 8, descriptor);
   const { gdtr } = partition.processors[0].registers;
   gdtr.base = BigInt(base);
   gdtr.limit = GDT.length * 8 - 1;

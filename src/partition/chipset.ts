@@ -86,11 +86,6 @@ export class Chipset {
     this.#core.exports.setInterruptLine(line, high ? 1 : 0);
   }
 
-  /** The interrupt controllers ask for the processor's attention. */
-  get interruptPending(): boolean {
-    return this.#core.getU32(v.PIC_INTR) !== 0;
-  }
-
   get postCode(): number {
     return this.#core.getU32(v.POST_CODE);
   }

@@ -125,7 +125,9 @@ export type VmExit =
   | PlainExit;
 export type VmExitReason = VmExit["reason"];
 
-type Details<Exit> = Exit extends VmExit ? Omit<Exit, "complete" | "fault" | "snapshot" | "processor"> & { processor: number } : never;
+type Details<Exit> = Exit extends VmExit
+  ? Omit<Exit, "complete" | "fault" | "snapshot" | "processor"> & { processor: number }
+  : never;
 /** The facts of an exit, detached from the processor. */
 export type ExitSnapshot = Readonly<Details<VmExit>>;
 
@@ -149,7 +151,16 @@ const REASONS: Record<number, VmExitReason> = {
 };
 
 /** Exits that stand for an access inside an instruction and wait for an answer. */
-const ANSWERED = new Set<VmExitReason>(["ioPort", "memoryAccess", "msr", "cpuid", "hypercall", "exception", "debugExit", "reset"]);
+const ANSWERED = new Set<VmExitReason>([
+  "ioPort",
+  "memoryAccess",
+  "msr",
+  "cpuid",
+  "hypercall",
+  "exception",
+  "debugExit",
+  "reset",
+]);
 
 export function exitReasonName(code: number): VmExitReason | undefined {
   return REASONS[code];
@@ -332,7 +343,16 @@ export class ExitSlot {
 
   snapshot(): ExitSnapshot {
     const { reason, rip, rflags, cpl, length, instructions, ticks } = this;
-    const facts: Record<string, unknown> = { reason, processor: this.processor.index, rip, rflags, cpl, length, instructions, ticks };
+    const facts: Record<string, unknown> = {
+      reason,
+      processor: this.processor.index,
+      rip,
+      rflags,
+      cpl,
+      length,
+      instructions,
+      ticks,
+    };
     for (const field of SNAPSHOT_FIELDS[reason] ?? []) facts[field] = this[field];
     return Object.freeze(facts) as unknown as ExitSnapshot;
   }

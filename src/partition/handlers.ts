@@ -2,8 +2,8 @@
 // run path: ports index a table, the others search a short sorted list. A registration is a Disposable;
 // two registrations may not overlap.
 
-import { HypervisorError } from "../support/errors.js";
 import { hex } from "../support/bytes.js";
+import { HypervisorError } from "../support/errors.js";
 
 export interface PortHandler {
   /** Value of an IN; all ones when absent. */
@@ -20,8 +20,8 @@ export interface MemoryHandler {
 export interface MsrHandler {
   /** Value of an RDMSR; undefined (or no handler) raises #GP(0). */
   read?(msr: number): bigint | undefined;
-  /** False raises #GP(0); so does an absent handler. */
-  write?(msr: number, value: bigint): boolean | void;
+  /** False (or no handler) raises #GP(0). */
+  write?(msr: number, value: bigint): boolean;
 }
 
 interface Registration<Handler> {
@@ -46,7 +46,10 @@ export class RangeTable<Handler> {
   add(first: number, count: number, handler: Handler): Registration<Handler> {
     const last = first + count - 1;
     if (!Number.isSafeInteger(first) || !Number.isSafeInteger(count) || first < 0 || count < 1 || last > this.limit) {
-      throw new HypervisorError("invalid-range", `${this.what} ${first} + ${count} is empty or leaves 0-${hex(this.limit)}`);
+      throw new HypervisorError(
+        "invalid-range",
+        `${this.what} ${first} + ${count} is empty or leaves 0-${hex(this.limit)}`,
+      );
     }
     const at = this.#entries.findIndex((entry) => entry.last >= first);
     const neighbour = at < 0 ? undefined : this.#entries[at];

@@ -55,7 +55,10 @@ function checkRoms(roms: readonly RomImage[]): void {
   let end = 0;
   for (const rom of [...roms].sort((a, b) => a.base - b.base)) {
     if (!Number.isSafeInteger(rom.base) || rom.base < 0 || rom.base % PAGE !== 0 || rom.data.length === 0) {
-      throw new HypervisorError("invalid-range", `a ROM at ${rom.base} must be non-empty and start on a 4 KiB boundary`);
+      throw new HypervisorError(
+        "invalid-range",
+        `a ROM at ${rom.base} must be non-empty and start on a 4 KiB boundary`,
+      );
     }
     if (rom.base < end) throw new HypervisorError("range-overlap", `the ROM at ${hex(rom.base)} overlaps another one`);
     end = rom.base + Math.ceil(rom.data.length / PAGE) * PAGE;
@@ -70,7 +73,10 @@ export function mapMemory(size: number, roms: readonly RomImage[], vgaHole: bool
   const low = Math.min(ramPages, LOW_END_PAGE);
   const ranges: MappedRange[] = [];
   let frame = 0;
-  const holes = roms.map((rom) => ({ first: rom.base / PAGE, end: rom.base / PAGE + Math.ceil(rom.data.length / PAGE) }));
+  const holes = roms.map((rom) => ({
+    first: rom.base / PAGE,
+    end: rom.base / PAGE + Math.ceil(rom.data.length / PAGE),
+  }));
   if (vgaHole) holes.push({ first: VGA_FIRST, end: VGA_END });
   holes.sort((a, b) => a.first - b.first);
   const addRam = (first: number, end: number): void => {

@@ -2,7 +2,7 @@
 
 import { HypervisorError } from "../support/errors.js";
 import { type CoreDevice, coreDevices, defaultDevices } from "./chipset.js";
-import { type RomImage, checkMemorySize } from "./map.js";
+import { checkMemorySize, type RomImage } from "./map.js";
 
 /** One CPUID leaf that the guest sees instead of the default. */
 export interface CpuidOverride {
@@ -51,7 +51,10 @@ const PROCESSORS_MAX = 64;
 
 function integer(value: number, low: number, high: number, what: string): number {
   if (!Number.isSafeInteger(value) || value < low || value > high) {
-    throw new HypervisorError("invalid-argument", `${what} of ${value}: it must be a whole number from ${low} to ${high}`);
+    throw new HypervisorError(
+      "invalid-argument",
+      `${what} of ${value}: it must be a whole number from ${low} to ${high}`,
+    );
   }
   return value;
 }
@@ -60,13 +63,18 @@ export function resolveOptions(options: PartitionOptions): ResolvedOptions {
   checkMemorySize(options.memory);
   const processors = options.processors ?? 1;
   if (!Number.isInteger(processors) || processors < 1 || processors > PROCESSORS_MAX) {
-    throw new HypervisorError("invalid-processor-count", `${processors} processors: there can be 1 to ${PROCESSORS_MAX}`);
+    throw new HypervisorError(
+      "invalid-processor-count",
+      `${processors} processors: there can be 1 to ${PROCESSORS_MAX}`,
+    );
   }
   for (const device of options.devices ?? []) {
-    if (!coreDevices.includes(device)) throw new HypervisorError("invalid-argument", `there is no core device "${device}"`);
+    if (!coreDevices.includes(device))
+      throw new HypervisorError("invalid-argument", `there is no core device "${device}"`);
   }
   for (const entry of options.cpuid ?? []) {
-    for (const field of ["leaf", "eax", "ebx", "ecx", "edx"] as const) integer(entry[field], 0, 0xffff_ffff, `CPUID ${field}`);
+    for (const field of ["leaf", "eax", "ebx", "ecx", "edx"] as const)
+      integer(entry[field], 0, 0xffff_ffff, `CPUID ${field}`);
     if (entry.subleaf !== undefined) integer(entry.subleaf, 0, 0xffff_ffff, "CPUID subleaf");
   }
   return {

@@ -118,7 +118,10 @@ export class Partition {
     this.#checkUsable();
     for (let port = first; port < first + count; port++) {
       if (this.chipset.ownsPort(port)) {
-        throw new HypervisorError("range-overlap", `port ${hex(port)} belongs to a device of the core; see the option "devices"`);
+        throw new HypervisorError(
+          "range-overlap",
+          `port ${hex(port)} belongs to a device of the core; see the option "devices"`,
+        );
       }
     }
     return this.#ports.add(first, count, handler);
@@ -318,7 +321,8 @@ export class Partition {
     if (entry === undefined) return false;
     let value: bigint | undefined = 0n;
     if ((core.getU32(v.EXIT_FLAGS) & v.EXIT_WRITE) !== 0) {
-      if (entry.handler.write === undefined || entry.handler.write(msr, core.getU64(v.EXIT_VALUE)) === false) value = undefined;
+      if (entry.handler.write === undefined || entry.handler.write(msr, core.getU64(v.EXIT_VALUE)) === false)
+        value = undefined;
     } else value = entry.handler.read?.(msr);
     if (value === undefined) core.exports.completeFault(v.VECTOR_GP, 1, 0);
     else {
@@ -379,9 +383,13 @@ export class Partition {
   #enter(): void {
     this.#checkUsable();
     if (this.#failure !== undefined) throw this.#failure;
-    if (this.#entered) throw new HypervisorError("running", `partition "${this.name}" is running: a handler cannot run it`);
+    if (this.#entered)
+      throw new HypervisorError("running", `partition "${this.name}" is running: a handler cannot run it`);
     if (this.#pending?.pending) {
-      throw new HypervisorError("exit-pending", `the ${this.#pending.reason} exit of processor ${this.#pending.processor.index} is not completed`);
+      throw new HypervisorError(
+        "exit-pending",
+        `the ${this.#pending.reason} exit of processor ${this.#pending.processor.index} is not completed`,
+      );
     }
     this.#entered = true;
   }
@@ -424,9 +432,10 @@ function overrideCpuid(core: Core, entry: CpuidOverride): void {
     const address = v.CPUID_TABLE + at * 32;
     if (core.getU32(address) === entry.leaf && (flags === 0 || core.getU32(address + 4) === entry.subleaf)) break;
   }
-  if (at === v.CPUID_MAX) throw new HypervisorError("invalid-argument", `the CPUID table holds at most ${v.CPUID_MAX} entries`);
+  if (at === v.CPUID_MAX)
+    throw new HypervisorError("invalid-argument", `the CPUID table holds at most ${v.CPUID_MAX} entries`);
   const address = v.CPUID_TABLE + at * 32;
   const words = [entry.leaf, entry.subleaf ?? 0, flags, entry.eax, entry.ebx, entry.ecx, entry.edx];
-  words.forEach((word, i) => core.setU32(address + i * 4, word));
+  for (const [i, word] of words.entries()) core.setU32(address + i * 4, word);
   if (at === count) core.setU32(v.CPUID_COUNT, count + 1);
 }

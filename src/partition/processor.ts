@@ -13,7 +13,13 @@ import { RegisterAccess, type RegisterFile, type RegisterName } from "./register
 export type Activity = "active" | "halted" | "shutdown" | "waitForSipi";
 const ACTIVITIES: readonly Activity[] = ["active", "halted", "shutdown", "waitForSipi"];
 
-export type EventKind = "external" | "nmi" | "exception" | "softwareInterrupt" | "privilegedSoftwareException" | "softwareException";
+export type EventKind =
+  | "external"
+  | "nmi"
+  | "exception"
+  | "softwareInterrupt"
+  | "privilegedSoftwareException"
+  | "softwareException";
 const EVENT_TYPES: Record<EventKind, number> = {
   external: v.EventType.EXTERNAL,
   nmi: v.EventType.NMI,
@@ -176,13 +182,6 @@ export class VirtualProcessor {
     return (this.#core.getU32(v.INTERRUPT_REQUEST) & 0x100) !== 0;
   }
 
-  /** An event waits that ends HLT: an injection, an NMI, or a requested interrupt. */
-  get hasEvent(): boolean {
-    this.select();
-    const core = this.#core;
-    return core.getU32(v.INJECT) !== 0 || core.getU32(v.NMI_PENDING) !== 0 || this.interruptRequested;
-  }
-
   /** Asks for an exit ("interruptWindow") as soon as an interrupt could be taken. */
   requestInterruptWindow(wanted = true): void {
     this.select();
@@ -243,17 +242,28 @@ export class VirtualProcessor {
     });
   }
 
-  #linear(linear: bigint, size: number, access: AccessKind, visit: (gpa: number, from: number, length: number) => void): void {
+  #linear(
+    linear: bigint,
+    size: number,
+    access: AccessKind,
+    visit: (gpa: number, from: number, length: number) => void,
+  ): void {
     const pieces: { gpa: number; from: number; length: number }[] = [];
     for (let done = 0; done < size; ) {
       const at = BigInt.asUintN(64, linear + BigInt(done));
       const length = Math.min(size - done, Number(PAGE - (at % PAGE)));
       const found = this.translate(at, access);
       if (!found.ok) {
-        throw new HypervisorError("page-fault", `${access} of linear ${hex(at)}: page fault, error code ${found.errorCode}`);
+        throw new HypervisorError(
+          "page-fault",
+          `${access} of linear ${hex(at)}: page fault, error code ${found.errorCode}`,
+        );
       }
       if (!this.#host.memory.isMapped(found.gpa, length)) {
-        throw new HypervisorError("memory-not-mapped", `linear ${hex(at)} is guest-physical ${hex(found.gpa)}, which is not RAM`);
+        throw new HypervisorError(
+          "memory-not-mapped",
+          `linear ${hex(at)} is guest-physical ${hex(found.gpa)}, which is not RAM`,
+        );
       }
       pieces.push({ gpa: found.gpa, from: done, length });
       done += length;

@@ -77,7 +77,14 @@ interface RegisterCell {
 
 const cells = new Map<string, RegisterCell>();
 
-function define(name: RegisterName, address: number, size: 1 | 2 | 4 | 8, kind: Kind = "plain", bits = size * 8, control = -1): void {
+function define(
+  name: RegisterName,
+  address: number,
+  size: 1 | 2 | 4 | 8,
+  kind: Kind = "plain",
+  bits = size * 8,
+  control = -1,
+): void {
   cells.set(name, { name, kind, address, size, max: (1n << BigInt(bits)) - 1n, control });
 }
 
@@ -211,7 +218,10 @@ export class RegisterAccess {
       case "control":
         core.setValue(0, wide);
         if (core.exports.writeControl(cell.control) === 0) {
-          throw new HypervisorError("invalid-register-value", `the processor does not accept 0x${wide.toString(16)} in ${name}`);
+          throw new HypervisorError(
+            "invalid-register-value",
+            `the processor does not accept 0x${wide.toString(16)} in ${name}`,
+          );
         }
         return;
       case "tsc":
@@ -281,8 +291,8 @@ export type RegisterFile = RegisterAccess & { [Name in ScalarRegisterName]: bigi
 const views = new WeakMap<RegisterAccess, Map<string, object>>();
 
 function compound(file: RegisterAccess, prefix: string, fields: readonly string[]): object {
-  let known = views.get(file);
-  if (known === undefined) views.set(file, (known = new Map()));
+  const known = views.get(file) ?? new Map<string, object>();
+  views.set(file, known);
   let view = known.get(prefix);
   if (view === undefined) {
     view = {};
@@ -312,7 +322,8 @@ for (const name of cells.keys()) {
       },
     });
   } else if (field === "base") {
-    const fields = prefix === "gdtr" || prefix === "idtr" ? ["base", "limit"] : ["selector", "base", "limit", "attributes"];
+    const fields =
+      prefix === "gdtr" || prefix === "idtr" ? ["base", "limit"] : ["selector", "base", "limit", "attributes"];
     Object.defineProperty(RegisterAccess.prototype, prefix, {
       enumerable: true,
       get(this: RegisterAccess) {

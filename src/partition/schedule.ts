@@ -36,6 +36,8 @@ export class Schedule {
   readonly #partition: Partition;
   #state: State = "idle";
   #holds = 0;
+  /** An event came since the last slice began. */
+  #notified = false;
   /** Continues a sleeping or paused loop. */
   #continue: (() => void) | undefined;
   /** Resolved when the loop stands still. */
@@ -47,10 +49,14 @@ export class Schedule {
   }
 
   async start(options: StartOptions = {}): Promise<PartitionOutcome> {
-    if (this.#state !== "idle") throw new HypervisorError("running", `partition "${this.#partition.name}" is started already`);
+    if (this.#state !== "idle")
+      throw new HypervisorError("running", `partition "${this.#partition.name}" is started already`);
     const limit = options.instructions;
     if (limit !== undefined && (!Number.isSafeInteger(limit) || limit < 1)) {
-      throw new HypervisorError("invalid-argument", `a limit of ${limit} instructions: it must be a whole number above 0`);
+      throw new HypervisorError(
+        "invalid-argument",
+        `a limit of ${limit} instructions: it must be a whole number above 0`,
+      );
     }
     const { signal } = options;
     const abort = (): void => this.wake();
@@ -77,11 +83,13 @@ export class Schedule {
         if (left <= 0n) return { reason: "budget" };
         if (left < BigInt(budget)) budget = Number(left);
       }
+      this.#notified = false;
       const before = performance.now();
       const exit = this.#partition.run({ ticks: budget });
       const elapsed = performance.now() - before;
       if (exit.reason === "budget") {
-        if (budget === ticks) ticks = Math.min(SLICE_MAX, Math.max(SLICE_MIN, Math.round((ticks * SLICE_MS) / Math.max(elapsed, 0.1))));
+        if (budget === ticks)
+          ticks = Math.min(SLICE_MAX, Math.max(SLICE_MIN, Math.round((ticks * SLICE_MS) / Math.max(elapsed, 0.1))));
       } else if (exit.reason === "halt" && exit.idle) {
         if (!(await this.#sleep(signal))) return { reason: "halt", exit: exit.snapshot() };
         continue;
@@ -119,7 +127,7 @@ export class Schedule {
   async #sleep(signal: AbortSignal | undefined): Promise<boolean> {
     // Whatever arrived during the slice is seen after one turn of the event loop.
     await yieldToEventLoop();
-    if (signal?.aborted || this.#state !== "running" || this.#betweens.length > 0 || this.#wakeable()) return true;
+    if (this.#notified || signal?.aborted || this.#state !== "running" || this.#betweens.length > 0) return true;
     const reachable = this.#partition.processors.some(
       (processor) => processor.activity === "halted" && (Number(processor.registers.rflags) & v.IF) !== 0,
     );
@@ -127,21 +135,12 @@ export class Schedule {
     await new Promise<void>((resolve) => {
       this.#continue = resolve;
     });
-    return this.#holds > 0 || this.#wakeable() || signal?.aborted === true || this.#state !== "running" || this.#woken();
-  }
-
-  /** A processor stopped being halted while the loop slept. */
-  #woken(): boolean {
-    return this.#partition.processors.some((processor) => processor.activity === "active");
-  }
-
-  /** An event waits in a processor. */
-  #wakeable(): boolean {
-    return this.#partition.processors.some((processor) => processor.hasEvent) || this.#partition.chipset.interruptPending;
+    return true;
   }
 
   /** Something happened that a halted guest may react to. */
   wake(): void {
+    this.#notified = true;
     if (this.#state === "paused") return;
     const resume = this.#continue;
     this.#continue = undefined;

@@ -1,6 +1,6 @@
 // Counts of exits by reason, and of accesses that nothing answered.
 
-import { type VmExitReason, exitReasonName } from "./exit.js";
+import { exitReasonName, type VmExitReason } from "./exit.js";
 
 export type ExitCountName = VmExitReason | "output" | "unhandledPort" | "unhandledMemory";
 

@@ -69,4 +69,3 @@ export function loadFar(u: usize): i32 {
 
 /** Multi-byte NOP and hints: the operand is not accessed. */
 export function nopRm(u: usize): i32 { return Status.NEXT; }
-export function prefetchAddr(u: usize): i32 { return Status.NEXT; }

@@ -24,7 +24,7 @@ import {
   VALUE,
 } from "./layout";
 import { addRange as addPhysicalRange, frameOf as physicalFrame, removeRange as removePhysicalRange } from "./memory/ranges";
-import { noteWrite, setCodeCallback } from "./memory/track";
+import { hostWrote, setCodeCallback } from "./memory/track";
 import { startMmu } from "./mmu/start";
 import { isCanonical } from "./mmu/tables";
 import { NO_SIDE_EFFECTS, walk, WALK_ERROR, WALK_GPA } from "./mmu/walk";
@@ -106,8 +106,8 @@ export function addRange(firstPage: u32, pages: u32, kind: u32, firstFrame: u32)
 export function removeRange(firstPage: u32): u32 { return u32(removePhysicalRange(firstPage)); }
 /** Frame behind a guest-physical page number, -1 if it is neither RAM nor ROM. */
 export function frameOf(page: u32): i32 { return physicalFrame(<u64>page << 12); }
-/** The host wrote bytes of a frame. */
-export function memoryWritten(frame: u32, offset: u32, length: u32): void { noteWrite(frame, offset, length); }
+/** The host wrote guest memory: `length` bytes from an offset of a frame, possibly into the following ones. */
+export function memoryWritten(frame: u32, offset: u32, length: u32): void { hostWrote(frame, offset, length); }
 
 /** Translates VALUE[0] for an access (bits of mmu/walk) without side effects: VALUE[0] = gpa, or VALUE[1] = error code. */
 export function translate(processor: u32, access: u32): u32 {

@@ -24,8 +24,6 @@ import {
   FUEL,
   FUEL_START,
   INJECT,
-  INJECT_ERROR,
-  INJECT_LENGTH,
   INTERRUPT_REQUEST,
   NMI_BLOCKED,
   NMI_PENDING,
@@ -49,7 +47,7 @@ import {
 } from "./layout";
 import { SLICE_TICKS, TURN_TICKS } from "./tuning";
 import { beginStep, endStep, instructionBreakpoint } from "./vcpu/debug";
-import { deliverEvent, deliverInterrupt, deliverNmi, deliverPending, deliverTrapDB } from "./vcpu/deliver";
+import { deliverInjected, deliverInterrupt, deliverNmi, deliverPending, deliverTrapDB } from "./vcpu/deliver";
 import { EXIT_HAS_ERROR, ExitReason, fillExit } from "./vcpu/exit";
 import { clearFault, raiseDB } from "./vcpu/fault";
 import { refresh } from "./vcpu/mode";
@@ -66,8 +64,9 @@ import { VECTOR_DB, WITH_ERROR_CODE } from "./x86/vectors";
   store<u64>(TICKS, load<u64>(TICKS) + <u64>(load<i32>(FUEL_START) - load<i32>(FUEL)));
   store<i32>(FUEL_START, load<i32>(FUEL));
 }
+/** An event that was delivered costs a tick; one that failed is still pending in the FAULT cells. */
 @inline function payEvent(): void {
-  store<i32>(FUEL, load<i32>(FUEL) - 1);
+  if (load<u32>(FAULT) == Fault.NONE) store<i32>(FUEL, load<i32>(FUEL) - 1);
 }
 @inline function interruptsEnabled(): bool {
   return (load<u32>(SYSTEM_FLAGS) & IF) != 0 && load<u32>(SHADOW) == 0;
@@ -106,25 +105,14 @@ function handleFault(): u32 {
   }
   deliverPending();
   payEvent();
-  return afterDelivery();
-}
-function afterDelivery(): u32 {
-  return load<u32>(ACTIVITY) == Activity.SHUTDOWN ? ExitReason.TRIPLE_FAULT : ExitReason.NONE;
+  return ExitReason.NONE;
 }
 
 /** Delivers at most one event that is due before the next instruction. True if something was done. */
 function deliverDue(): bool {
-  const injected = load<u32>(INJECT);
-  if (injected >> 31 != 0) {
-    store<u32>(INJECT, 0);
+  if (load<u32>(INJECT) >> 31 != 0) {
     store<u32>(ACTIVITY, Activity.ACTIVE);
-    deliverEvent(
-      injected & 0xff,
-      (injected >> 8) & 7,
-      (injected & 0x800) != 0,
-      load<u32>(INJECT_ERROR),
-      rip() + <u64>load<u32>(INJECT_LENGTH),
-    );
+    deliverInjected();
     payEvent();
     return true;
   }
@@ -198,6 +186,7 @@ function slice(ticks: i32): u32 {
     if (load<u32>(FAULT) != 0) {
       const reason = handleFault();
       if (reason != ExitReason.NONE) return reason;
+      continue;
     }
     if (load<u32>(CONTEXT_STALE) != 0) refresh();
     if (load<i32>(FUEL) <= 0) return ExitReason.NONE;
@@ -206,11 +195,7 @@ function slice(ticks: i32): u32 {
       store<u32>(TRAP_PENDING, 0);
       return ExitReason.EXCEPTION;
     }
-    if (deliverDue()) {
-      const reason = afterDelivery();
-      if (reason != ExitReason.NONE) return reason;
-      continue;
-    }
+    if (deliverDue()) continue;
     if (load<u32>(ACTIVITY) != Activity.ACTIVE) return ExitReason.NONE;
     if (load<u32>(WANT_WINDOW) != 0 && interruptsEnabled()) {
       store<u32>(WANT_WINDOW, 0);

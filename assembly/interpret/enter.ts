@@ -93,7 +93,8 @@ function withinLimit(u: usize, rip: u64, wide: bool): usize {
  */
 export function enter(rip: u64, entry: usize): usize {
   const u = locate(rip);
-  if (u == 0 || load<u32>(CODE_PARTIAL) != 0) return 0;
+  // The walk of a fetch may itself have changed page tables that code was fetched through.
+  if (u == 0 || (load<u32>(CODE_PARTIAL) | load<u32>(CONTEXT_STALE)) != 0) return 0;
   store<u64>(entry, rip);
   store<u32>(entry, load<u32>(FETCH_TAG), 8);
   store<u32>(entry, u, 12);

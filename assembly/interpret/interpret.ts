@@ -80,6 +80,8 @@ export function interpret(from: usize): void {
   let u = from;
   let target: u64 = 0;
   let outcome = FAILED;
+  /** Branch whose link was followed last. */
+  let source: usize = 0;
   if (u == 0) {
     target = rip();
     outcome = JUMP;
@@ -89,8 +91,11 @@ export function interpret(from: usize): void {
     switch (uopOp(u)) {
       case Op.INVALID: raiseUD(); break;
       case Op.STALE:
+        // Whoever led here must not do so again: the branch's link, the jump cache.
+        if (source != 0 && <usize>load<u32>(source, UOP_LINK) == u) store<u32>(source, 0, UOP_LINK);
         fuel += uopRemain(u);
         target = ripOf(u);
+        store<u32>(jumpEntry(target), 0, 8);
         outcome = JUMP;
         break;
       case Op.GOTO:
@@ -1105,6 +1110,7 @@ export function interpret(from: usize): void {
         const cost = uopRemain(link);
         if (fuel >= cost) {
           fuel -= cost;
+          source = u;
           u = link;
           outcome = FAILED;
           continue;
@@ -1149,6 +1155,7 @@ export function interpret(from: usize): void {
       return;
     }
     fuel -= cost;
+    source = 0;
     u = next;
     outcome = FAILED;
   }

@@ -27,7 +27,7 @@ import {
 } from "../layout";
 import { DR6_BD, DR6_FIXED, DR7_GD } from "../x86/control";
 import { AC, IF, IOPL, NT, RF, TF, VM } from "../x86/flags";
-import { CS, DS, ERROR_EXT, ERROR_IDT, ES, FS, GS, SELECTOR_RPL, SS, SystemType } from "../x86/segment";
+import { CS, DS, ERROR_EXT, ERROR_IDT, ES, FS, GS, SS, SystemType } from "../x86/segment";
 import {
   EventType,
   VECTOR_BP,

@@ -59,7 +59,7 @@ export class Schedule {
       );
     }
     const { signal } = options;
-    const abort = (): void => this.wake();
+    const abort = (): void => this.#rouse();
     signal?.addEventListener("abort", abort);
     this.#state = "running";
     try {
@@ -141,6 +141,11 @@ export class Schedule {
   /** Something happened that a halted guest may react to. */
   wake(): void {
     this.#notified = true;
+    this.#rouse();
+  }
+
+  /** Lets a sleeping loop look around. */
+  #rouse(): void {
     if (this.#state === "paused") return;
     const resume = this.#continue;
     this.#continue = undefined;
@@ -156,7 +161,7 @@ export class Schedule {
   resume(): void {
     if (this.#state !== "paused" && this.#state !== "pausing") return;
     this.#state = "running";
-    this.wake();
+    this.#rouse();
   }
 
   stop(): Promise<void> {
@@ -167,7 +172,7 @@ export class Schedule {
 
   #waitStill(): Promise<void> {
     const still = new Promise<void>((resolve) => this.#still.push(resolve));
-    this.wake();
+    this.#rouse();
     return still;
   }
 
@@ -183,7 +188,7 @@ export class Schedule {
         resolve();
       }),
     );
-    this.wake();
+    this.#rouse();
     return done;
   }
 
@@ -195,7 +200,7 @@ export class Schedule {
         if (!held) return;
         held = false;
         this.#holds--;
-        this.wake();
+        this.#rouse();
       },
     };
   }

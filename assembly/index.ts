@@ -58,7 +58,7 @@ export function init(): void {
 export function reset(processor: u32): void {
   selectProcessor(processor);
   store<u32>(PROCESSOR_INDEX, processor);
-  resetProcessor(processor);
+  resetProcessor();
 }
 /** State of the core's devices after power-on. */
 export function resetChipset(): void { chipsetReset(); }

@@ -184,6 +184,8 @@ function slice(ticks: i32): u32 {
   store<i32>(FUEL_START, ticks);
   for (;;) {
     if (load<u32>(FAULT) != 0) {
+      // A fault that an instruction which completed left behind waits for a tick of its own.
+      if (load<i32>(FUEL) <= 0 && load<u32>(FAULT) == Fault.EXCEPTION) return ExitReason.NONE;
       const reason = handleFault();
       if (reason != ExitReason.NONE) return reason;
       continue;

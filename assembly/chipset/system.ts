@@ -2,6 +2,7 @@
 // technical reference), the POST code port 80h, and the two ports that emulators added: E9h, a console of
 // one instruction, and F4h, which ends the run with a status of (value << 1) | 1.
 
+import { flushAll } from "../mmu/sets";
 import {
   A20_MASK,
   CONTEXT_STALE,
@@ -36,6 +37,8 @@ export function setA20(open: bool): void {
   const mask: u64 = open ? ~<u64>0 : ~A20;
   if (load<u64>(A20_MASK) == mask) return;
   store<u64>(A20_MASK, mask);
+  // Translations hold addresses with the old mask.
+  flushAll();
   markContextStale();
   for (let n: u32 = 0; n < PROCESSORS_MAX; n++) {
     store<u32>(PROCESSORS + <usize>(n * <u32>STATE_SIZE) + (CONTEXT_STALE - STATE), 1);

@@ -104,7 +104,9 @@ export function twoByte(u: usize): void {
       if (repeat == 3) rmReg(u, Op.POPCNT, operandSize);
       else invalid();
       break;
-    case 0xb9: case 0xff: rmReg(u, Op.UD, operandSize); break;
+    case 0xb9: rmReg(u, Op.UD, operandSize); break;
+    // UD0 has no ModRM on AMD processors.
+    case 0xff: emit(u, Op.UD, operandSize); break;
     case 0xba: {
       modrm(u);
       if (extension < 4) invalid();
@@ -156,11 +158,11 @@ function group7(u: usize): void {
   modrm(u);
   if (isRegister() && extension != 4 && extension != 6) {
     switch ((extension << 3) | (rm & 7)) {
-      case 0 * 8 + 1: emit(u, Op.VMCALL, operandSize); break;
-      case 1 * 8 + 0: emit(u, Op.MONITOR, operandSize); break;
-      case 1 * 8 + 1: emit(u, Op.MWAIT, operandSize); break;
-      case 1 * 8 + 2: emit(u, Op.CLAC, 0); break;
-      case 1 * 8 + 3: emit(u, Op.STAC, 0); break;
+      case 0 * 8 + 1: noPrefix(); emit(u, Op.VMCALL, operandSize); break;
+      case 1 * 8 + 0: noPrefix(); emit(u, Op.MONITOR, operandSize); break;
+      case 1 * 8 + 1: noPrefix(); emit(u, Op.MWAIT, operandSize); break;
+      case 1 * 8 + 2: noPrefix(); emit(u, Op.CLAC, 0); break;
+      case 1 * 8 + 3: noPrefix(); emit(u, Op.STAC, 0); break;
       case 3 * 8 + 1: emit(u, Op.VMMCALL, operandSize); break;
       case 7 * 8 + 0:
         if (!code64) invalid();
@@ -181,6 +183,11 @@ function group7(u: usize): void {
     case 7: rmOnly(u, Op.INVLPG, 0); break;
     default: invalid();
   }
+}
+
+/** 66h, F2h and F3h would make it another instruction. */
+function noPrefix(): void {
+  if (prefix66 || repeat != 0) invalid();
 }
 
 /** MOV CRn: ModRM.mod is ignored. Only CR0, 2, 3, 4 and 8 exist. */

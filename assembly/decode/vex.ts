@@ -25,8 +25,8 @@ export function vex3(u: usize): void {
   const b2 = byte();
   const map = b1 & 31;
   wide = (b2 & 0x80) != 0 && code64;
-  vvvv = (~b2 >> 3) & 15;
-  if (!code64) vvvv &= 7;
+  const unusedVvvv = (b2 & 0x78) == 0x78;
+  vvvv = (~b2 >> 3) & (code64 ? 15 : 7);
   const pp = b2 & 3;
   setRex(code64 ? 0x40 | ((~b1 >> 5) & 7) | (wide ? 8 : 0) : 0);
   if ((b2 & 4) != 0) {
@@ -36,7 +36,7 @@ export function vex3(u: usize): void {
   const opcode = byte();
   if (map == 2) map38(u, opcode, pp);
   else if (map == 3 && opcode == 0xf0 && pp == 3) {
-    if (vvvv != 0) invalid();
+    if (!unusedVvvv) invalid();
     operands(u, Op.RORX);
     setImm(u, <i64>byte());
   } else invalid();

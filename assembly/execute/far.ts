@@ -3,11 +3,10 @@
 //
 //   far pointer in imm: 47:32 selector | 31:0 offset; in memory: offset of the operand size, then selector
 
-import { FUEL } from "../layout";
 import { uopImm, uopSeg, uopSize, uopSrc } from "../decode/uop";
 import { readData } from "../vcpu/access";
 import { linear } from "../vcpu/address";
-import { deliverPending, softwareInterrupt } from "../vcpu/deliver";
+import { softwareInterrupt } from "../vcpu/deliver";
 import { raise, raiseUD } from "../vcpu/fault";
 import { getOF } from "../vcpu/flags";
 import { farCall, farJump } from "../vcpu/gate";
@@ -21,22 +20,13 @@ import { EventType, VECTOR_BP, VECTOR_BR, VECTOR_DB, VECTOR_OF } from "../x86/ve
   return isCode64() ? at + <u64>bytes : (at + <u64>bytes) & 0xffff_ffff;
 }
 
-/** A task switch that completed but left the new task with a fault: it is delivered in the new task. */
-function settle(status: i32): i32 {
-  if (status == Status.JUMP_SYNC && faulted()) {
-    store<i32>(FUEL, load<i32>(FUEL) - 1);
-    deliverPending();
-  }
-  return status;
-}
-
 export function callFar(u: usize): i32 {
   const pointer = <u64>uopImm(u);
-  return settle(farCall(<u32>(pointer >> 32) & 0xffff, pointer & 0xffff_ffff, 1 << uopSize(u), nextRip(u)));
+  return farCall(<u32>(pointer >> 32) & 0xffff, pointer & 0xffff_ffff, 1 << uopSize(u), nextRip(u));
 }
 export function jmpFar(u: usize): i32 {
   const pointer = <u64>uopImm(u);
-  return settle(farJump(<u32>(pointer >> 32) & 0xffff, pointer & 0xffff_ffff, nextRip(u)));
+  return farJump(<u32>(pointer >> 32) & 0xffff, pointer & 0xffff_ffff, nextRip(u));
 }
 
 /** Selector of the far pointer that readFarPointer read. */
@@ -58,29 +48,29 @@ function readFarPointer(u: usize): u64 {
 export function callFarM(u: usize): i32 {
   const offset = readFarPointer(u);
   if (faulted()) return Status.FAULT;
-  return settle(farCall(farSelector, offset, 1 << uopSize(u), nextRip(u)));
+  return farCall(farSelector, offset, 1 << uopSize(u), nextRip(u));
 }
 export function jmpFarM(u: usize): i32 {
   const offset = readFarPointer(u);
   if (faulted()) return Status.FAULT;
-  return settle(farJump(farSelector, offset, nextRip(u)));
+  return farJump(farSelector, offset, nextRip(u));
 }
 
 export function retFar(u: usize): i32 { return farReturn(1 << uopSize(u), <u32>uopImm(u) & 0xffff); }
-export function iret(u: usize): i32 { return settle(interruptReturn(1 << uopSize(u), nextRip(u))); }
+export function iret(u: usize): i32 { return interruptReturn(1 << uopSize(u), nextRip(u)); }
 
 export function int_(u: usize): i32 {
-  return settle(softwareInterrupt(<u32>uopImm(u) & 0xff, EventType.SOFTWARE_INTERRUPT, nextRip(u)));
+  return softwareInterrupt(<u32>uopImm(u) & 0xff, EventType.SOFTWARE_INTERRUPT, nextRip(u));
 }
 export function int3(u: usize): i32 {
-  return settle(softwareInterrupt(VECTOR_BP, EventType.SOFTWARE_EXCEPTION, nextRip(u)));
+  return softwareInterrupt(VECTOR_BP, EventType.SOFTWARE_EXCEPTION, nextRip(u));
 }
 export function into(u: usize): i32 {
   if (getOF() == 0) return Status.NEXT;
-  return settle(softwareInterrupt(VECTOR_OF, EventType.SOFTWARE_EXCEPTION, nextRip(u)));
+  return softwareInterrupt(VECTOR_OF, EventType.SOFTWARE_EXCEPTION, nextRip(u));
 }
 export function int1(u: usize): i32 {
-  return settle(softwareInterrupt(VECTOR_DB, EventType.PRIVILEGED_SOFTWARE_EXCEPTION, nextRip(u)));
+  return softwareInterrupt(VECTOR_DB, EventType.PRIVILEGED_SOFTWARE_EXCEPTION, nextRip(u));
 }
 
 /** BOUND: a signed index between two signed bounds in memory, else #BR. */

@@ -2,6 +2,7 @@
 
 import { Op } from "../decode/op";
 import { raiseUD } from "../vcpu/fault";
+import { isRealOrV86 } from "../vcpu/state";
 import { adcx, adox, cbw, crc32, cwd } from "./arith";
 import { cmpxchg, cmpxchg16b, cmpxchg8b, xadd, xchg } from "./atomic";
 import {
@@ -97,6 +98,8 @@ import {
 
 /** Executes the instruction of micro-op `u` and returns a Status. */
 export function slow(op: u32, u: usize): i32 {
+  // VEX encodings exist in protected mode only.
+  if (op - Op.ANDN <= <u32>(Op.SHRX - Op.ANDN) && isRealOrV86()) return raiseUD();
   switch (op) {
     // arithmetic (execute/arith, muldiv, atomic, decimal)
     case Op.XADD: return xadd(u);

@@ -91,6 +91,15 @@ function currentRoot(regime: u32): u64 {
   );
 }
 
+@inline function holds(record: usize, root: u64, regime: u32, pae: bool): bool {
+  return (
+    load<u32>(record, RECORD_STATE) == SetState.KEYED &&
+    load<u64>(record, RECORD_ROOT) == root &&
+    load<u32>(record, RECORD_REGIME) == regime &&
+    (!pae || samePointers(record))
+  );
+}
+
 /** Set for the paging state in force; makes it TABLE_SET. */
 export function selectSet(): u32 {
   const regime = currentRegime();
@@ -99,6 +108,12 @@ export function selectSet(): u32 {
   const count = load<u32>(SETS_COUNT);
   const clock = load<u32>(SETS_CLOCK) + 1;
   store<u32>(SETS_CLOCK, clock);
+  // A ring crossing stays in its address space.
+  const current = load<u32>(TABLE_SET);
+  if (current < count && holds(setRecord(current), root, regime, pae)) {
+    store<u32>(setRecord(current), clock, RECORD_USED);
+    return current;
+  }
   let victim: u32 = 0;
   let age: u32 = 0;
   for (let set: u32 = 0; set < count; set++) {
@@ -108,8 +123,7 @@ export function selectSet(): u32 {
       age = u32.MAX_VALUE;
       continue;
     }
-    const same = load<u64>(record, RECORD_ROOT) == root && load<u32>(record, RECORD_REGIME) == regime;
-    if (same && (!pae || samePointers(record))) {
+    if (holds(record, root, regime, pae)) {
       store<u32>(record, clock, RECORD_USED);
       store<u32>(TABLE_SET, set);
       return set;

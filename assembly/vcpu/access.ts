@@ -165,7 +165,7 @@ function place(linear: u64, seg: u32, access: u32): i32 {
 /** #AC and data breakpoints; false when #AC was raised. */
 @inline function checked(linear: u64, size: u32, access: u32, write: bool): bool {
   if (load<u32>(DATA_CHECKED) == 0 || (access & IMPLICIT) != 0) return true;
-  if (!checkAlignment(linear, size)) return false;
+  if (!checkAlignment(linear, size, (access & USER) != 0)) return false;
   noteBreakpoints(linear, size, write);
   return true;
 }

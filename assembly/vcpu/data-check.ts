@@ -4,7 +4,7 @@
 //
 //   DR7   2n L(n) | 2n+1 G(n) | 16+4n R/W(n): 1 write, 3 read or write | 18+4n LEN(n): 0 1, 1 2, 2 8, 3 4
 
-import { CPL, CR0, DEBUG_HITS, DR, SYSTEM_FLAGS } from "../layout";
+import { CR0, DEBUG_HITS, DR, SYSTEM_FLAGS } from "../layout";
 import { CR0_AM, DR7_ENABLED } from "../x86/control";
 import { AC } from "../x86/flags";
 import { VECTOR_AC } from "../x86/vectors";
@@ -12,10 +12,10 @@ import { raise } from "./fault";
 
 const DR7: usize = DR + 7 * 8;
 
-/** False, with #AC raised, when alignment checking is active and the access is misaligned. */
-export function checkAlignment(linear: u64, size: u32): bool {
+/** False, with #AC raised, when alignment checking is active and a user access is misaligned. */
+export function checkAlignment(linear: u64, size: u32, user: bool): bool {
   if ((<u32>linear & (size - 1)) == 0) return true;
-  if (load<u32>(CPL) != 3 || (load<u64>(CR0) & CR0_AM) == 0 || (load<u32>(SYSTEM_FLAGS) & AC) == 0) return true;
+  if (!user || (load<u64>(CR0) & CR0_AM) == 0 || (load<u32>(SYSTEM_FLAGS) & AC) == 0) return true;
   raise(VECTOR_AC, 0);
   return false;
 }

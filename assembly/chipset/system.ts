@@ -2,7 +2,6 @@
 // technical reference), the POST code port 80h, and the two ports that emulators added: E9h, a console of
 // one instruction, and F4h, which ends the run with a status of (value << 1) | 1.
 
-import { flushAll } from "../mmu/sets";
 import {
   A20_MASK,
   CONTEXT_STALE,
@@ -19,6 +18,7 @@ import {
   SYSTEM_PORTS,
   UART_RING,
 } from "../layout";
+import { flushAll } from "../mmu/sets";
 import { ExitReason, EXIT_WRITE, fillExit, hostAccess } from "../vcpu/exit";
 import { markContextStale } from "../vcpu/state";
 import { Fault } from "../vcpu/status";

@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
-import { Hypervisor, loadMultiboot } from "../../src/node.js";
+import { Hypervisor, loadImage } from "../../src/node.js";
 import { type EngineReport, Marks } from "./protocol.js";
 
 const MEMORY = 64 << 20;
@@ -19,7 +19,7 @@ const again = performance.now();
 hypervisor.createPartition({ memory: MEMORY })[Symbol.dispose]();
 const secondMs = performance.now() - again;
 
-loadMultiboot(partition, image);
+loadImage(partition, image, { format: "multiboot" });
 let ended = false;
 let instructionsAtEnd = 0;
 const instructions = (): number => Number(partition.instructions);

@@ -8,7 +8,7 @@
 // What the core does not offer is decided from iced's CPUID-feature data, instruction by instruction: an
 // instruction all of whose features are offered must decode, any other must be refused.
 
-import { Code, CpuidFeature, Decoder, DecoderError, DecoderOptions, Instruction, Mnemonic, OpKind } from "iced-x86";
+import { Code, CpuidFeature, Decoder, DecoderOptions, Instruction, Mnemonic, OpKind } from "iced-x86";
 import * as L from "../../src/engine/views.js";
 import type { Random } from "../oracle/random.js";
 

@@ -29,8 +29,10 @@ const DATA = 0x3000_0000;
 /** Frames that back the two pages. */
 const CODE_FRAME = 0x100_000;
 const DATA_FRAME = 0x101_000;
-/** Flags compared: TF and RF are the recorder's own, IF reads 1. */
-const FLAGS = 0x0e_fed5 & ~0x100;
+/** Flags compared: arithmetic flags, DF and IF (reads 1). TF and RF are the recorder's own. */
+const FLAGS = 0x0ed5;
+/** NT, AC and ID come into being by POPF only; signal return does not set them for the cases behind it. */
+const POPPED_FLAGS = FLAGS | 0x24_4000;
 const NAMES = ["ax", "cx", "dx", "bx", "sp", "bp", "si", "di"];
 
 export function readNative(path: string): NativeCase[] {
@@ -102,15 +104,31 @@ export class NativeRunner {
     o.r.forEach((value, i) => {
       check(i < 8 ? (this.wide ? "r" : "e") + NAMES[i] : `r${i}`, m.gpr(i), BigInt(`0x${value}`));
     });
-    const mask = FLAGS & ~Number.parseInt(o.u ?? "0", 16);
+    const mask = (test.n.startsWith("popf") ? POPPED_FLAGS : FLAGS) & ~Number.parseInt(o.u ?? "0", 16);
     check("flags", BigInt(m.core.rflags() & mask), BigInt(Number.parseInt(o.f, 16) & mask));
     const memory = m.peek(CODE_FRAME, 8192);
     if (Buffer.compare(memory, this.expected) !== 0) {
-      const at = memory.findIndex((byte, i) => byte !== this.expected[i]);
+      const unknown = this.unknownBytes(test);
+      const at = memory.findIndex((byte, i) => byte !== this.expected[i] && !unknown.has(i));
+      if (at < 0) return differences;
       const address = at < 4096 ? CODE + at : DATA + at - 4096;
       check(`[${address.toString(16)}]`, BigInt(memory[at] as number), BigInt(this.expected[at] as number));
     }
     return differences;
+  }
+
+  /**
+   * What a case pushes below its initial window of the stack replaces bytes of earlier cases; the data lists
+   * a byte as changed only where it differs from those.
+   */
+  private unknownBytes(test: NativeCase): Set<number> {
+    const stack = (Number.parseInt(test.i.r[4] as string, 16) - DATA) | 0;
+    const unknown = new Set<number>();
+    for (let at = stack - 64; at < stack; at++) unknown.add(at + 4096);
+    const known = [...test.i.m.flatMap(([address, bytes]) => [...Array(bytes.length / 2).keys()].map((i) => offsetOf(address) + i))];
+    for (const at of known) unknown.delete(at);
+    for (const [address] of test.o.w) unknown.delete(offsetOf(address));
+    return unknown;
   }
 }
 

@@ -92,7 +92,7 @@ export const Selector = {
 } as const;
 
 /** Guest-physical places of the structures. */
-export const Place = { GDT: 0x2000, LDT: 0x3000, TABLES: 0x10000, TABLES_END: 0x40000 } as const;
+export const Place = { GDT: 0x2000, LDT: 0x3000, TSS: 0x4000, TABLES: 0x10000, TABLES_END: 0x40000 } as const;
 /** Linear address at which the kernel structures are mapped (sign-extended in long mode). */
 const KERNEL = { legacy: 0xc000_0000n, long: 0xffff_8000_c000_0000n };
 
@@ -138,6 +138,8 @@ export function build(machine: Machine, environment: Environment, first: number 
     tables.map(kernel + BigInt(physical), physical, Pte.P | Pte.W);
   }
   machine.poke(Place.GDT, gdt());
+  // No I/O permission bitmap: its offset lies beyond the limit.
+  machine.poke(Place.TSS + 0x66, [0xff, 0xff]);
   return tables;
 }
 
@@ -164,7 +166,7 @@ export function enter(machine: Machine, environment: Environment, root: number):
   machine.set64(L.GDTR_BASE, kernel + BigInt(Place.GDT));
   machine.set32(L.GDTR_LIMIT, 0x7f);
   machine.setSegment(Seg.LDTR, Selector.LDT, kernel + BigInt(Place.LDT), 0xffff, Rights.LDT);
-  machine.setSegment(Seg.TR, Selector.TSS, kernel + 0x4000n, 0x67, Rights.TSS32);
+  machine.setSegment(Seg.TR, Selector.TSS, kernel + BigInt(Place.TSS), 0x67, Rights.TSS32);
   machine.set64(L.IDTR_BASE, kernel + 0x5000n);
   machine.set32(L.IDTR_LIMIT, 0);
 }

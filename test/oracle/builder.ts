@@ -49,6 +49,8 @@ export class Builder {
   /** Target of the memory operand fixed by setup (linear address). */
   target: number | undefined;
   noOverride = false;
+  /** Registers that the memory operand needs at their values. */
+  readonly addressed: number[] = [];
   /** Meaningless prefixes to add. */
   padding = 0;
   /** Bytes of an address, and whether that takes a 67h. */
@@ -98,6 +100,7 @@ export class Builder {
     // Instructions may begin anywhere, also where they cross into the second page.
     const offset = r.oneIn(24) ? 0x1000 - 1 - r.below(14) : r.below(0x1e00);
     this.rip = BigInt(offset) + (this.mode === 16 ? 0n : BigInt(CODE));
+    if (this.form.aligned) this.flags &= ~0x40000;
     this.form.setup?.(this);
     this.encode();
   }
@@ -152,11 +155,11 @@ export class Builder {
       this.gsBase = r.pick([0n, 0x1000n, BigInt(r.u32()), r.u64() >> 18n]);
       return;
     }
-    const data = [LDT[Ldt.FLAT]!, LDT[Ldt.DATA32]!, LDT[Ldt.DATA32]!, LDT[Ldt.DATA16]!, LDT[Ldt.DOWN32]!, LDT[Ldt.DOWN16]!];
+    const data = [LDT[Ldt.FLAT]!, LDT[Ldt.DATA32]!, LDT[Ldt.DATA32]!, LDT[Ldt.DATA16]!, LDT[Ldt.DOWN32]!, LDT[Ldt.DOWN16]!, LDT[Ldt.WRAP]!];
     const odd = [LDT[Ldt.READ_ONLY]!, LDT[Ldt.CODE16]!, LDT[Ldt.PAGES]!, LDT[Ldt.ONE_BYTE]!, LDT[Ldt.SHORT]!, NULL];
     const any = (): Segment => (r.oneIn(4) ? r.pick(odd) : r.pick(data));
     const flat = this.mode === 32 && !r.oneIn(3);
-    const stack = flat ? USER_DATA : r.pick([USER_DATA, LDT[Ldt.DATA32]!, LDT[Ldt.DATA16]!, LDT[Ldt.DATA16]!]);
+    const stack = flat ? USER_DATA : r.pick([USER_DATA, LDT[Ldt.DATA32]!, LDT[Ldt.DATA16]!, LDT[Ldt.WRAP]!]);
     const based = this.mode === 16 && this.form.rm === "mem" ? LDT[Ldt.DATA32]! : undefined;
     this.segments = [
       flat ? USER_DATA : any(),
@@ -248,7 +251,11 @@ export class Builder {
     if ((this.pinned >> first) & 1) return undefined;
     const rest = second === undefined ? 0n : this.low(second, 2);
     this.setLow(first, 2, BigInt(offset - disp) - rest);
-    if (second !== undefined) this.pinned |= 1 << second;
+    this.addressed.push(first);
+    if (second !== undefined) {
+      this.pinned |= 1 << second;
+      this.addressed.push(second);
+    }
     return { modrm: (mod << 6) | (reg << 3) | rm, sib: undefined, disp, dispBytes, x: 0, b: 0, relative: undefined };
   }
 
@@ -297,6 +304,7 @@ export class Builder {
       const offset = index === undefined ? 0n : this.low(index, addressSize) << BigInt(scale);
       this.setLow(base, addressSize, BigInt.asUintN(bits, goal - BigInt(disp) - offset));
     }
+    for (const register of [base, index]) if (register !== undefined) this.addressed.push(register);
     return { modrm: (mod << 6) | (reg << 3) | rm, sib, disp, dispBytes, x, b, relative: undefined };
   }
 

@@ -201,6 +201,7 @@ static const struct { unsigned base, limit, wide, contents, read_only, pages, ab
   { 0x2ffff000, 0x2, 1, 0, 0, 1, 0 },
   { 0x30000010, 0x0, 1, 0, 0, 0, 0 },
   { 0x30000ff0, 0x0017, 0, 0, 0, 0, 0 },
+  { 0x2fff1000, 0xffff, 0, 0, 0, 0, 0 },
 };
 
 static void make_ldt(void) {

@@ -35,6 +35,10 @@ export interface Form {
   readonly setup: ((b: Builder) => void) | undefined;
   /** Ends with a single step instead of the HLT behind it. */
   readonly step: boolean;
+  /** AC stays clear: what a processor probes for alignment is its own affair. */
+  readonly aligned: boolean;
+  /** A fault may leave part of what the instruction pushes in memory, or pops in registers. */
+  readonly partial: boolean;
   /** Random prefixes (segment, 66, REX noise, LOCK) would make it another instruction. */
   readonly bare: boolean;
 }
@@ -56,6 +60,8 @@ const DEFAULTS: Omit<Form, "name" | "opcode"> = {
   undefined: 0,
   setup: undefined,
   step: false,
+  aligned: false,
+  partial: false,
   bare: false,
 };
 

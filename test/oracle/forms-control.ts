@@ -122,7 +122,13 @@ function far(): Form[] {
     forms.push(form(`call_far_${key}_m`, [0xff], { ...base, reg: 3, rm: "mem", access: size + 2, setup: memory(size) }));
     forms.push(form(`jmp_far_${key}_m`, [0xff], { ...base, reg: 5, rm: "mem", access: size + 2, setup: memory(size) }));
     forms.push(form(`ret_far_${key}`, [0xcb], { ...base, setup: frame(size, 2) }));
-    forms.push(form(`ret_far_${key}_i`, [0xca], { ...base, imm: 2, setup: frame(size, 2) }));
+    // A return to another RPL makes AMD processors read SS:SP behind the released bytes before they refuse it.
+    const released = (b: Builder): void => {
+      frame(size, 2)(b);
+      b.fixedImm = BigInt(b.random.below(0x40));
+      if (b.stackLinear > DATA + 0x1f00) b.set(4, b.stackAddress(0x800));
+    };
+    forms.push(form(`ret_far_${key}_i`, [0xca], { ...base, imm: 2, setup: released }));
     forms.push(form(`iret_${key}`, [0xcf], { ...base, setup: frame(size, 3) }));
   }
   return forms;

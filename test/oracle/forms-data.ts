@@ -102,10 +102,10 @@ function stack(): Form[] {
       form(`push_${key}_i8`, [0x6a], { ...base, imm: 1 }),
       form(`pushf_${key}`, [0x9c], base),
       form(`popf_${key}`, [0x9d], { ...base, setup: popFlags }),
-      form(`enter_${key}`, [0xc8], { ...base, imm: 3, setup: enter }),
+      form(`enter_${key}`, [0xc8], { ...base, imm: 3, setup: enter, aligned: true, partial: true }),
       form(`leave_${key}`, [0xc9], { ...base, setup: framed }),
-      ...(size === 8 ? [] : [form(`pusha_${key}`, [0x60], { ...base, modes: LEGACY })]),
-      ...(size === 8 ? [] : [form(`popa_${key}`, [0x61], { ...base, modes: LEGACY })]),
+      ...(size === 8 ? [] : [form(`pusha_${key}`, [0x60], { ...base, modes: LEGACY, partial: true })]),
+      ...(size === 8 ? [] : [form(`popa_${key}`, [0x61], { ...base, modes: LEGACY, partial: true })]),
       ...[0xa0, 0xa8].map((opcode) => form(`push_${key}_${opcode === 0xa0 ? "fs" : "gs"}`, [0x0f, opcode], { ...base, bare: true })),
     ];
   });

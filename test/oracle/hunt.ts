@@ -64,38 +64,36 @@ class Hunter {
   }
 
   async compare(batch: Batch, surroundings: Surroundings): Promise<void> {
-    const subject = this.subject(surroundings);
-    subject.setTemplate(batch.template);
+    this.subject(surroundings).setTemplate(batch.template);
     const outcomes = [...readOutcomes(await batch.output)];
     for (const [i, item] of batch.cases.entries()) {
       const { key } = item.instance;
       this.counts.set(key, (this.counts.get(key) ?? 0) + 1);
-      const differences = this.runOne(subject, item, outcomes[i]!);
+      const differences = this.runOne(surroundings, batch, item, outcomes[i]!);
       if (differences.length === 0) continue;
       const failed = (this.failures.get(key) ?? 0) + 1;
       this.failures.set(key, failed);
-      if (failed <= SHOWN_PER_FORM && this.shown++ < SHOWN) await this.show(subject, batch, item, outcomes[i]!);
+      if (failed <= SHOWN_PER_FORM && this.shown++ < SHOWN) await this.show(surroundings, batch, item, outcomes[i]!, differences);
     }
   }
 
-  runOne(subject: Subject, item: Case, outcome: Outcome): string[] {
+  runOne(surroundings: Surroundings, batch: Batch, item: Case, outcome: Outcome): string[] {
     try {
-      return subject.run(item, outcome);
+      return this.subject(surroundings).run(item, outcome);
     } catch (error) {
       // An engine trap: the partition is replaced, since its state is unknown.
-      this.subjects.clear();
-      return [`engine trap: ${String(error)}`];
+      this.subjects.delete(surroundings);
+      this.subject(surroundings).setTemplate(batch.template);
+      return [`engine trap: ${error instanceof Error ? error.stack : String(error)}`];
     }
   }
 
-  private async show(subject: Subject, batch: Batch, item: Case, outcome: Outcome): Promise<void> {
-    const small = await minimise(item, outcome, (candidate) => this.retry(subject, batch, candidate));
+  private async show(surroundings: Surroundings, batch: Batch, item: Case, outcome: Outcome, differences: string[]): Promise<void> {
+    const small = await minimise(item, outcome, differences, async (candidate) => {
+      const [result] = [...readOutcomes(await this.executor.run(batch.mode, batch.template, [candidate.input]))];
+      return { outcome: result!, differences: this.runOne(surroundings, batch, candidate, result!) };
+    });
     console.log(describeCase(small.item, small.outcome, small.differences));
-  }
-
-  private async retry(subject: Subject, batch: Batch, item: Case): Promise<{ outcome: Outcome; differences: string[] }> {
-    const [outcome] = [...readOutcomes(await this.executor.run(batch.mode, batch.template, [item.input]))];
-    return { outcome: outcome!, differences: this.runOne(subject, item, outcome!) };
   }
 }
 

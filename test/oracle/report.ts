@@ -13,11 +13,12 @@ export interface Failure {
 export async function minimise(
   item: Case,
   outcome: Outcome,
+  differences: readonly string[],
   retry: (item: Case) => Promise<{ outcome: Outcome; differences: string[] }>,
 ): Promise<Failure> {
   const first = await retry(item);
   // Depends on what ran before it: nothing to take away.
-  if (first.differences.length === 0) return { item, outcome, differences: ["(not reproduced alone)"] };
+  if (first.differences.length === 0) return { item, outcome, differences: ["(not reproduced alone)", ...differences] };
   let best: Failure = { item, ...first };
   const attempt = async (change: (view: DataView) => void): Promise<void> => {
     const input = best.item.input.slice();
@@ -25,7 +26,7 @@ export async function minimise(
     if (Buffer.compare(input, best.item.input) === 0) return;
     const candidate: Case = { ...best.item, input };
     const result = await retry(candidate);
-    if (result.differences.length > 0) best = { item: candidate, ...result };
+    if (kindOf(result.differences) === kindOf(first.differences)) best = { item: candidate, ...result };
   };
   for (let register = 0; register < 16; register++) await attempt((view) => view.setBigUint64(register * 8, 0n, true));
   await attempt((view) => view.setUint32(FieldOffset.FLAGS, 0x202, true));
@@ -34,6 +35,10 @@ export async function minimise(
   await attempt((view) => view.setBigUint64(FieldOffset.GS_BASE, 0n, true));
   return best;
 }
+
+/** What differs, without the values. */
+const kindOf = (differences: readonly string[]): string =>
+  differences.map((text) => (text.startsWith("vector") ? text : text.split(" ")[0])).join(" ");
 
 const NAMES = ["ax", "cx", "dx", "bx", "sp", "bp", "si", "di"];
 

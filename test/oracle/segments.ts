@@ -13,7 +13,8 @@ export interface Segment {
 
 const G = 0x8000;
 const D = 0x4000;
-const user = (type: number): number => 0xf0 | type;
+/** Present, DPL 3, AVL as Linux sets it for an LDT entry. */
+const user = (type: number): number => 0x10f0 | type;
 
 const entries: readonly (readonly [base: number, field: number, rights: number])[] = [
   [0, 0xfffff, user(3) | D | G],
@@ -25,10 +26,11 @@ const entries: readonly (readonly [base: number, field: number, rights: number])
   [0x20000000, 0x1fff, user(11)],
   [0x20000000, 0x1fff, user(9) | D],
   [0, 0xfffff, user(11) | D | G],
-  [0x30000000, 0x1fff, 0x70 | 3 | D],
+  [0x30000000, 0x1fff, user(3) & ~0x80 | D],
   [0x2ffff000, 0x2, user(3) | D | G],
   [0x30000010, 0x0, user(3) | D],
   [0x30000ff0, 0x0017, user(3)],
+  [0x2fff1000, 0xffff, user(3)],
 ];
 
 export const LDT: readonly Segment[] = entries.map(([base, field, rights], i) => ({ selector: i * 8 + 7, base, field, rights }));
@@ -47,11 +49,12 @@ export const Ldt = {
   PAGES: 10,
   ONE_BYTE: 11,
   SHORT: 12,
+  WRAP: 13,
 } as const;
 
-export const USER_DATA: Segment = { selector: 0x2b, base: 0, field: 0xfffff, rights: user(3) | D | G };
-export const USER_CODE32: Segment = { selector: 0x23, base: 0, field: 0xfffff, rights: user(11) | D | G };
-export const USER_CODE64: Segment = { selector: 0x33, base: 0, field: 0xfffff, rights: user(11) | 0x2000 | G };
+export const USER_DATA: Segment = { selector: 0x2b, base: 0, field: 0xfffff, rights: 0xf3 | D | G };
+export const USER_CODE32: Segment = { selector: 0x23, base: 0, field: 0xfffff, rights: 0xfb | D | G };
+export const USER_CODE64: Segment = { selector: 0x33, base: 0, field: 0xfffff, rights: 0xfb | 0x2000 | G };
 /** A null selector: no access is possible through it. */
 export const NULL: Segment = { selector: 0, base: 0, field: 0, rights: 0x10000 };
 

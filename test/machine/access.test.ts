@@ -78,7 +78,11 @@ describe("an access that crosses into a missing page", () => {
     m.setEntry(EDGE, BigInt(EDGE) | d.P | d.W | d.U);
     m.setEntry(DATA, 0n);
     m.registers.set("rsp", BigInt(EDGE + 4));
-    expect(m.run("fault: call next\nnext:")).toMatchObject({ vector: d.VECTOR.PF, rip: BigInt(CODE), rsp: BigInt(EDGE + 4) });
+    expect(m.run("fault: call next\nnext:")).toMatchObject({
+      vector: d.VECTOR.PF,
+      rip: BigInt(CODE),
+      rsp: BigInt(EDGE + 4),
+    });
   });
   it("POP to memory leaves RSP alone", () => {
     cliff("long");
@@ -133,7 +137,10 @@ describe("string instructions restart where they faulted (SDM Vol. 2, REP)", () 
 describe("canonical addresses", () => {
   const NON_CANONICAL = "mov rbx, 0x0000800000000000";
   it("a data access raises #GP(0)", () => {
-    expect(m.setup({ mode: "long" }).run(`${NON_CANONICAL}\nmov al, [rbx]`)).toMatchObject({ vector: d.VECTOR.GP, error: 0 });
+    expect(m.setup({ mode: "long" }).run(`${NON_CANONICAL}\nmov al, [rbx]`)).toMatchObject({
+      vector: d.VECTOR.GP,
+      error: 0,
+    });
   });
   it("an access through RSP or RBP raises #SS(0)", () => {
     m.setup({ mode: "long" }).gate(d.VECTOR.SS, { count: 1 });
@@ -142,10 +149,17 @@ describe("canonical addresses", () => {
     expect(m.run("mov rsp, 0x0000800000000010\npush rax")).toMatchObject({ vector: d.VECTOR.SS, error: 0 });
   });
   it("the last byte may be canonical while the access is not: #GP(0)", () => {
-    expect(m.setup({ mode: "long" }).run("mov rbx, 0x00007ffffffffffc\nmov rax, [rbx]")).toMatchObject({ vector: d.VECTOR.GP, error: 0 });
+    expect(m.setup({ mode: "long" }).run("mov rbx, 0x00007ffffffffffc\nmov rax, [rbx]")).toMatchObject({
+      vector: d.VECTOR.GP,
+      error: 0,
+    });
   });
   it("a jump raises #GP(0) at the jump", () => {
-    expect(m.setup({ mode: "long" }).run(`${NON_CANONICAL}\nfault: jmp rbx`)).toMatchObject({ vector: d.VECTOR.GP, error: 0, rip: m.label("fault") });
+    expect(m.setup({ mode: "long" }).run(`${NON_CANONICAL}\nfault: jmp rbx`)).toMatchObject({
+      vector: d.VECTOR.GP,
+      error: 0,
+      rip: m.label("fault"),
+    });
   });
 });
 
@@ -197,7 +211,9 @@ describe("A20 gate", () => {
   });
   it("closed, FFFF:0010 in real mode is 0000:0000", () => {
     m.setup({ mode: "real" });
-    m.run("in al, 0x92\nand al, 0xfc\nout 0x92, al\nmov ax, 0xffff\nmov ds, ax\nmov byte [0x510], 0x66\nor al, 2\nmov al, 2\nout 0x92, al");
+    m.run(
+      "in al, 0x92\nand al, 0xfc\nout 0x92, al\nmov ax, 0xffff\nmov ds, ax\nmov byte [0x510], 0x66\nor al, 2\nmov al, 2\nout 0x92, al",
+    );
     expect(m.memory.readUint8(0x500)).toBe(0x66);
     expect(m.memory.readUint8(0x100500)).toBe(0);
   });

@@ -39,7 +39,16 @@ export interface SegmentFields {
 }
 
 export function segment(fields: SegmentFields): bigint {
-  const { base = 0, limit = 0xffff_ffff, type, system = false, dpl = 0, present = true, long = false, big = true } = fields;
+  const {
+    base = 0,
+    limit = 0xffff_ffff,
+    type,
+    system = false,
+    dpl = 0,
+    present = true,
+    long = false,
+    big = true,
+  } = fields;
   const granularity = fields.granularity ?? limit > 0xf_ffff;
   const units = BigInt(granularity ? limit >>> 12 : limit);
   const access = BigInt(type | (system ? 0 : 0x10) | (dpl << 5) | (present ? 0x80 : 0));
@@ -98,12 +107,62 @@ export const PF_RSVD = 8;
 export const PF_I = 16;
 
 // Vectors: SDM Vol. 3, table 6-1.
-export const VECTOR = { DE: 0, DB: 1, NMI: 2, BP: 3, OF: 4, BR: 5, UD: 6, NM: 7, DF: 8, TS: 10, NP: 11, SS: 12, GP: 13, PF: 14, MF: 16, AC: 17 } as const;
+export const VECTOR = {
+  DE: 0,
+  DB: 1,
+  NMI: 2,
+  BP: 3,
+  OF: 4,
+  BR: 5,
+  UD: 6,
+  NM: 7,
+  DF: 8,
+  TS: 10,
+  NP: 11,
+  SS: 12,
+  GP: 13,
+  PF: 14,
+  MF: 16,
+  AC: 17,
+} as const;
 const WITH_ERROR = new Set<number>([8, 10, 11, 12, 13, 14, 17]);
 export const hasErrorCode = (vector: number): boolean => WITH_ERROR.has(vector);
 
 // Control-register bits.
-export const CR0 = { PE: 1n, MP: 2n, EM: 4n, TS: 8n, ET: 0x10n, NE: 0x20n, WP: 0x10000n, AM: 0x40000n, PG: 0x80000000n } as const;
-export const CR4 = { VME: 1n, TSD: 4n, DE: 8n, PSE: 0x10n, PAE: 0x20n, PGE: 0x80n, OSFXSR: 0x200n, UMIP: 0x800n, SMEP: 0x100000n, SMAP: 0x200000n } as const;
+export const CR0 = {
+  PE: 1n,
+  MP: 2n,
+  EM: 4n,
+  TS: 8n,
+  ET: 0x10n,
+  NE: 0x20n,
+  WP: 0x10000n,
+  AM: 0x40000n,
+  PG: 0x80000000n,
+} as const;
+export const CR4 = {
+  VME: 1n,
+  TSD: 4n,
+  DE: 8n,
+  PSE: 0x10n,
+  PAE: 0x20n,
+  PGE: 0x80n,
+  OSFXSR: 0x200n,
+  UMIP: 0x800n,
+  SMEP: 0x100000n,
+  SMAP: 0x200000n,
+} as const;
 export const EFER = { SCE: 1n, LME: 0x100n, LMA: 0x400n, NXE: 0x800n } as const;
-export const FLAG = { CF: 1n, ONE: 2n, TF: 0x100n, IF: 0x200n, DF: 0x400n, OF: 0x800n, NT: 0x4000n, RF: 0x10000n, VM: 0x20000n, AC: 0x40000n, ID: 0x200000n } as const;
+export const FLAG = {
+  CF: 1n,
+  ONE: 2n,
+  TF: 0x100n,
+  IF: 0x200n,
+  DF: 0x400n,
+  OF: 0x800n,
+  NT: 0x4000n,
+  RF: 0x10000n,
+  VM: 0x20000n,
+  AC: 0x40000n,
+  ID: 0x200000n,
+} as const;

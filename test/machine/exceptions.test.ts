@@ -17,20 +17,40 @@ describe("faults save the address of the instruction, traps of the next one (SDM
   it.each([
     ["div by zero", "xor ecx, ecx\nhere: div ecx", d.VECTOR.DE, undefined],
     ["div overflow", "mov edx, 5\nmov ecx, 5\nhere: div ecx", d.VECTOR.DE, undefined],
-    ["idiv of the most negative by -1", "mov eax, 0x80000000\ncdq\nmov ecx, -1\nhere: idiv ecx", d.VECTOR.DE, undefined],
+    [
+      "idiv of the most negative by -1",
+      "mov eax, 0x80000000\ncdq\nmov ecx, -1\nhere: idiv ecx",
+      d.VECTOR.DE,
+      undefined,
+    ],
     ["aam 0", "here: aam 0", d.VECTOR.DE, undefined],
     ["int3", "int3\nhere:", d.VECTOR.BP, undefined],
     ["int 3", "int 3\nhere:", d.VECTOR.BP, undefined],
     ["int1", "int1\nhere:", d.VECTOR.DB, undefined],
     ["into with OF", "mov al, 0x7f\nadd al, 1\ninto\nhere:", d.VECTOR.OF, undefined],
     ["into without OF", "xor eax, eax\ninto\nhere:", DONE, undefined],
-    ["bound below", "mov eax, -1\nhere: bound eax, [bounds]\njmp end\nbounds: .long 0, 9\nend:", d.VECTOR.BR, undefined],
-    ["bound above", "mov eax, 10\nhere: bound eax, [bounds]\njmp end\nbounds: .long 0, 9\nend:", d.VECTOR.BR, undefined],
+    [
+      "bound below",
+      "mov eax, -1\nhere: bound eax, [bounds]\njmp end\nbounds: .long 0, 9\nend:",
+      d.VECTOR.BR,
+      undefined,
+    ],
+    [
+      "bound above",
+      "mov eax, 10\nhere: bound eax, [bounds]\njmp end\nbounds: .long 0, 9\nend:",
+      d.VECTOR.BR,
+      undefined,
+    ],
     ["ud2", "here: ud2", d.VECTOR.UD, undefined],
     ["lock on a register form", "here: .byte 0xf0, 0x01, 0xc0", d.VECTOR.UD, undefined],
     ["lock on a load", "here: .byte 0xf0, 0x8b, 0x00", d.VECTOR.UD, undefined],
     ["mov to cs", "here: .byte 0x8e, 0xc8", d.VECTOR.UD, undefined],
-    ["sixteen bytes of prefixes", "here: .byte 0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x90", d.VECTOR.GP, 0],
+    [
+      "sixteen bytes of prefixes",
+      "here: .byte 0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x90",
+      d.VECTOR.GP,
+      0,
+    ],
   ] as const)("%s", (_, source, vector, error) => {
     const outcome = m.setup().run(source);
     expect(outcome).toMatchObject({ vector, error });
@@ -39,15 +59,35 @@ describe("faults save the address of the instruction, traps of the next one (SDM
 
   it("BOUND accepts both limits", () => {
     for (const value of [0, 9])
-      expect(m.setup().run(`mov eax, ${value}\nbound eax, [bounds]\njmp end\nbounds: .long 0, 9\nend:`).vector).toBe(DONE);
+      expect(m.setup().run(`mov eax, ${value}\nbound eax, [bounds]\njmp end\nbounds: .long 0, 9\nend:`).vector).toBe(
+        DONE,
+      );
   });
-  it.each(["in al, 0x80", "out 0x80, al", "hlt", "cli", "sti", "mov eax, cr0", "mov cr3, eax", "lgdt [0]", "lidt [0]", "ltr ax", "lldt ax", "lmsw ax", "clts", "invlpg [0]", "rdmsr", "wrmsr", "invd", "wbinvd", "mov eax, dr0", "mov dr7, eax"])(
-    "%s is privileged: #GP(0) in ring 3",
-    (instruction) => {
-      const outcome = m.setup({ cpl: 3 }).run(`here: ${instruction}`);
-      expect(outcome).toMatchObject({ vector: d.VECTOR.GP, error: 0, rip: at("here") });
-    },
-  );
+  it.each([
+    "in al, 0x80",
+    "out 0x80, al",
+    "hlt",
+    "cli",
+    "sti",
+    "mov eax, cr0",
+    "mov cr3, eax",
+    "lgdt [0]",
+    "lidt [0]",
+    "ltr ax",
+    "lldt ax",
+    "lmsw ax",
+    "clts",
+    "invlpg [0]",
+    "rdmsr",
+    "wrmsr",
+    "invd",
+    "wbinvd",
+    "mov eax, dr0",
+    "mov dr7, eax",
+  ])("%s is privileged: #GP(0) in ring 3", (instruction) => {
+    const outcome = m.setup({ cpl: 3 }).run(`here: ${instruction}`);
+    expect(outcome).toMatchObject({ vector: d.VECTOR.GP, error: 0, rip: at("here") });
+  });
   it("IOPL = 3 lets ring 3 use CLI, STI and ports", () => {
     expect(m.setup({ cpl: 3, iopl: 3 }).run("cli\nsti\nin al, 0x80").vector).toBe(DONE);
   });
@@ -67,11 +107,14 @@ describe("faults save the address of the instruction, traps of the next one (SDM
     m.setup({ cpl: 3 }).registers.set("cr4", d.CR4.TSD);
     expect(m.run("rdtsc")).toMatchObject({ vector: d.VECTOR.GP, error: 0 });
   });
-  it.each(["sgdt [0x40000]", "sidt [0x40000]", "sldt ax", "str ax", "smsw ax"])("%s in ring 3 with CR4.UMIP raises #GP(0)", (instruction) => {
-    m.setup({ cpl: 3 }).registers.set("cr4", d.CR4.UMIP);
-    expect(m.run(instruction)).toMatchObject({ vector: d.VECTOR.GP, error: 0 });
-    expect(m.setup({ cpl: 3 }).run(instruction).vector).toBe(DONE);
-  });
+  it.each(["sgdt [0x40000]", "sidt [0x40000]", "sldt ax", "str ax", "smsw ax"])(
+    "%s in ring 3 with CR4.UMIP raises #GP(0)",
+    (instruction) => {
+      m.setup({ cpl: 3 }).registers.set("cr4", d.CR4.UMIP);
+      expect(m.run(instruction)).toMatchObject({ vector: d.VECTOR.GP, error: 0 });
+      expect(m.setup({ cpl: 3 }).run(instruction).vector).toBe(DONE);
+    },
+  );
   it.each([
     ["TS", d.CR0.TS, "fninit", d.VECTOR.NM],
     ["EM", d.CR0.EM, "fninit", d.VECTOR.NM],
@@ -171,7 +214,10 @@ describe("single step (SDM Vol. 3, 17.3.1.4)", () => {
     expect(m.registers.rcx).toBe(4n);
   });
   it("the last element traps behind the instruction", () => {
-    expect(m.setup().run("mov ecx, 1\nmov edi, 0x40000\npush 0x102\npopfd\nrep stosb\nhere: nop")).toMatchObject({ vector: d.VECTOR.DB, rip: at("here") });
+    expect(m.setup().run("mov ecx, 1\nmov edi, 0x40000\npush 0x102\npopfd\nrep stosb\nhere: nop")).toMatchObject({
+      vector: d.VECTOR.DB,
+      rip: at("here"),
+    });
   });
   it("INT n clears TF before it could trap", () => {
     m.setup().gate(0x40, {});
@@ -203,7 +249,7 @@ describe("debug registers (SDM Vol. 3, 17.2, 17.3.1)", () => {
     expect(m.registers.dr6 & 0xfn).toBe(1n << BigInt(n));
   });
   it("RF = 1 in the flags that IRET loads skips the instruction breakpoint once", () => {
-    m.setup().load("push 0x10002\npush " + SELECTOR.code[0] + "\npush here\niretd\nhere: nop\nnop");
+    m.setup().load(`push 0x10002\npush ${SELECTOR.code[0]}\npush here\niretd\nhere: nop\nnop`);
     arm(0, at("here"), 0, 0);
     expect(m.run().vector).toBe(DONE);
   });
@@ -216,7 +262,9 @@ describe("debug registers (SDM Vol. 3, 17.2, 17.3.1)", () => {
   it("the saved RF is 0 for traps and 1 for a trap inside a REP string", () => {
     expect(m.setup().run("int3").flags & d.FLAG.RF).toBe(0n);
     expect(m.setup().run("push 0x102\npopfd\nnop\nnop").flags & d.FLAG.RF).toBe(0n);
-    expect(m.setup().run(`mov edi, ${DATA}\nmov ecx, 3\npush 0x102\npopfd\nrep stosb`).flags & d.FLAG.RF).toBe(d.FLAG.RF);
+    expect(m.setup().run(`mov edi, ${DATA}\nmov ecx, 3\npush 0x102\npopfd\nrep stosb`).flags & d.FLAG.RF).toBe(
+      d.FLAG.RF,
+    );
   });
   it.each([
     ["write of the byte", 1, 0, `mov byte [${DATA}], 1`, true],
@@ -309,7 +357,12 @@ describe("IRET (SDM Vol. 2, IRET)", () => {
   const back = (ring: number, flags: number) =>
     `push ${SELECTOR.data[ring]}\npush ${ringStack(ring)}\npush ${flags}\npush ${SELECTOR.code[ring]}\npush next\niretd\nnext:`;
   it.each([1, 2, 3])("to ring %i loads SS:ESP", (ring) => {
-    expect(m.setup().run(back(ring, 2))).toMatchObject({ vector: DONE, cs: SELECTOR.code[ring], rsp: BigInt(ringStack(ring)), ss: SELECTOR.data[ring] });
+    expect(m.setup().run(back(ring, 2))).toMatchObject({
+      vector: DONE,
+      cs: SELECTOR.code[ring],
+      rsp: BigInt(ringStack(ring)),
+      ss: SELECTOR.data[ring],
+    });
     expect(m.registers.rsp).toBe(BigInt(innerStack(0) - 20));
   });
   it("in ring 3 cannot change IOPL or IF", () => {
@@ -321,14 +374,23 @@ describe("IRET (SDM Vol. 2, IRET)", () => {
     expect(outcome.flags & 0x3200n).toBe(0x3200n);
   });
   it("to an inner ring raises #GP(selector)", () => {
-    expect(m.setup({ cpl: 3 }).run(`push 2\npush ${SELECTOR.code[0]}\npush next\niretd\nnext:`)).toMatchObject({ vector: d.VECTOR.GP, error: SELECTOR.code[0] });
+    expect(m.setup({ cpl: 3 }).run(`push 2\npush ${SELECTOR.code[0]}\npush next\niretd\nnext:`)).toMatchObject({
+      vector: d.VECTOR.GP,
+      error: SELECTOR.code[0],
+    });
   });
   it("64-bit always pops SS:RSP, and ring 0 may take a null SS", () => {
-    const outcome = m.setup({ mode: "long" }).run(`push 0\npush ${ringStack(1)}\npush 2\npush ${SELECTOR.code[0]}\npush next\niretq\nnext:`);
+    const outcome = m
+      .setup({ mode: "long" })
+      .run(`push 0\npush ${ringStack(1)}\npush 2\npush ${SELECTOR.code[0]}\npush next\niretq\nnext:`);
     expect(outcome).toMatchObject({ vector: DONE, ss: 0, rsp: BigInt(ringStack(1)) });
   });
   it("64-bit to ring 3 with a null SS raises #GP(0)", () => {
-    expect(m.setup({ mode: "long" }).run(`push 0\npush ${ringStack(3)}\npush 2\npush ${SELECTOR.code[3]}\npush next\niretq\nnext:`)).toMatchObject({ vector: d.VECTOR.GP, error: 0 });
+    expect(
+      m
+        .setup({ mode: "long" })
+        .run(`push 0\npush ${ringStack(3)}\npush 2\npush ${SELECTOR.code[3]}\npush next\niretq\nnext:`),
+    ).toMatchObject({ vector: d.VECTOR.GP, error: 0 });
   });
   it("64-bit with NT = 1 raises #GP(0)", () => {
     expect(m.setup({ mode: "long", flags: d.FLAG.NT }).run("iretq")).toMatchObject({ vector: d.VECTOR.GP, error: 0 });

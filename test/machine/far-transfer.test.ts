@@ -33,7 +33,9 @@ describe.each(["jmp", "call"])("far %s to a segment", (mnemonic) => {
             // The new CS carries the old CPL, whatever the selector's RPL was.
             const cs = vector === DONE ? FREE | cpl : (SELECTOR.code[cpl] as number);
             if (outcome.vector !== vector || outcome.error !== error || outcome.cs !== cs)
-              wrong.push(`P=${present} DPL=${dpl} CPL=${cpl} RPL=${rpl}: ${outcome.vector} ${outcome.error} CS=${outcome.cs}, manual ${vector} ${error} CS=${cs}`);
+              wrong.push(
+                `P=${present} DPL=${dpl} CPL=${cpl} RPL=${rpl}: ${outcome.vector} ${outcome.error} CS=${outcome.cs}, manual ${vector} ${error} CS=${cs}`,
+              );
           }
     expect(wrong).toEqual([]);
   });
@@ -54,7 +56,11 @@ describe.each(["jmp", "call"])("far %s to a segment", (mnemonic) => {
   });
   it("an offset behind the new segment's limit raises #GP(0)", () => {
     m.setup().descriptor(FREE, d.segment({ type: d.CODE_XR, limit: 0xfff }));
-    expect(m.run(`fault: ${mnemonic} ${FREE}:0x1000`)).toMatchObject({ ...gp(0), rip: m.label("fault"), cs: SELECTOR.code[0] });
+    expect(m.run(`fault: ${mnemonic} ${FREE}:0x1000`)).toMatchObject({
+      ...gp(0),
+      rip: m.label("fault"),
+      cs: SELECTOR.code[0],
+    });
   });
 });
 
@@ -81,7 +87,12 @@ describe("far return (SDM Vol. 2, RET)", () => {
 
   it.each([1, 2, 3])("to ring %i loads SS:ESP from the stack and takes its CPL", (ring) => {
     const outcome = m.setup().run(toRing(ring));
-    expect(outcome).toMatchObject({ vector: DONE, cs: SELECTOR.code[ring], ss: SELECTOR.data[ring], rsp: BigInt(ringStack(ring)) });
+    expect(outcome).toMatchObject({
+      vector: DONE,
+      cs: SELECTOR.code[ring],
+      ss: SELECTOR.data[ring],
+      rsp: BigInt(ringStack(ring)),
+    });
   });
   it("to an outer ring empties the data segments that it may not use", () => {
     m.setup().run(`mov eax, ${SELECTOR.data[3]}\nmov fs, eax\n${toRing(3)}`);
@@ -96,11 +107,15 @@ describe("far return (SDM Vol. 2, RET)", () => {
   it("with a count releases parameters on both stacks", () => {
     const outcome = m
       .setup()
-      .run(`push ${SELECTOR.data[3]}\npush ${ringStack(3)}\npush 0\npush 0\npush ${SELECTOR.code[3]}\npush next\nretf 8\nnext:`);
+      .run(
+        `push ${SELECTOR.data[3]}\npush ${ringStack(3)}\npush 0\npush 0\npush ${SELECTOR.code[3]}\npush next\nretf 8\nnext:`,
+      );
     expect(outcome).toMatchObject({ vector: DONE, rsp: BigInt(ringStack(3) + 8) });
   });
   it("to an inner ring raises #GP(selector)", () => {
-    expect(m.setup({ cpl: 3 }).run(`push ${SELECTOR.code[0]}\npush next\nretf\nnext:`)).toMatchObject(gp(SELECTOR.code[0]));
+    expect(m.setup({ cpl: 3 }).run(`push ${SELECTOR.code[0]}\npush next\nretf\nnext:`)).toMatchObject(
+      gp(SELECTOR.code[0]),
+    );
   });
   it("to a null selector raises #GP(0)", () => {
     expect(m.setup().run("push 0\npush next\nretf\nnext:")).toMatchObject(gp(0));
@@ -151,14 +166,23 @@ wide: mov rdx, 0x123456789abcdef0`);
     expect(m.run(`jmp far dword [rel pointer]\npointer: .long 0\n.word ${FREE}`)).toMatchObject(gp(FREE));
   });
   it("RETF to a non-canonical address raises #GP(0)", () => {
-    const outcome = m.setup({ mode: "long" }).run(`push ${SELECTOR.code[0]}\nmov rax, 0x800000000000\npush rax\no64 retf`);
+    const outcome = m
+      .setup({ mode: "long" })
+      .run(`push ${SELECTOR.code[0]}\nmov rax, 0x800000000000\npush rax\no64 retf`);
     expect(outcome).toMatchObject(gp(0));
   });
   it.each([1, 2, 3])("RETF to ring %i", (ring) => {
     const outcome = m
       .setup({ mode: "long" })
-      .run(`push ${SELECTOR.data[ring]}\npush ${ringStack(ring)}\npush ${SELECTOR.code[ring]}\npush next\no64 retf\nnext:`);
-    expect(outcome).toMatchObject({ vector: DONE, cs: SELECTOR.code[ring], ss: SELECTOR.data[ring], rsp: BigInt(ringStack(ring)) });
+      .run(
+        `push ${SELECTOR.data[ring]}\npush ${ringStack(ring)}\npush ${SELECTOR.code[ring]}\npush next\no64 retf\nnext:`,
+      );
+    expect(outcome).toMatchObject({
+      vector: DONE,
+      cs: SELECTOR.code[ring],
+      ss: SELECTOR.data[ring],
+      rsp: BigInt(ringStack(ring)),
+    });
     expect(m.registers.rsp).toBe(BigInt(innerStack(0) - 40));
   });
 });

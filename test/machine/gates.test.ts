@@ -40,7 +40,9 @@ describe("call gate, 32-bit", () => {
             // HLT of the stub is privileged: where the target runs outside ring 0 it raises #GP(0) itself.
             else if ((conforming ? cpl : codeDpl) > 0) [vector, error] = [d.VECTOR.GP, 0];
             if (outcome.vector !== vector || outcome.error !== error)
-              wrong.push(`gate DPL=${gateDpl} RPL=${rpl} code DPL=${codeDpl} conforming=${conforming}: ${outcome.vector} ${outcome.error}, manual ${vector} ${error}`);
+              wrong.push(
+                `gate DPL=${gateDpl} RPL=${rpl} code DPL=${codeDpl} conforming=${conforming}: ${outcome.vector} ${outcome.error}, manual ${vector} ${error}`,
+              );
           }
     expect(wrong).toEqual([]);
   });
@@ -49,7 +51,14 @@ describe("call gate, 32-bit", () => {
     m.setup({ cpl: 3 });
     callGate({ dpl: 3, count: 2 });
     expect(m.run(`push 0x1111\npush 0x2222\ncall ${FREE}:0\nback:`).vector).toBe(TARGET);
-    expect(m.frame(6)).toEqual([m.label("back"), BigInt(SELECTOR.code[3]), 0x2222n, 0x1111n, BigInt(ringStack(3) - 8), BigInt(SELECTOR.data[3])]);
+    expect(m.frame(6)).toEqual([
+      m.label("back"),
+      BigInt(SELECTOR.code[3]),
+      0x2222n,
+      0x1111n,
+      BigInt(ringStack(3) - 8),
+      BigInt(SELECTOR.data[3]),
+    ]);
     expect(m.registers.rsp).toBe(BigInt(innerStack(0) - 24));
     expect(m.registers.ss.selector).toBe(SELECTOR.data[0]);
   });
@@ -126,16 +135,28 @@ describe("call gate: the new stack", () => {
     expect(inner(SELECTOR.data[1] & ~3)).toMatchObject({ vector: d.VECTOR.TS, error: SELECTOR.data[1] & ~3 });
   });
   it("a segment whose DPL is not the new CPL raises #TS(selector)", () => {
-    expect(inner((FREE + 8) | 1, d.segment({ type: d.DATA_RW, dpl: 2 }))).toMatchObject({ vector: d.VECTOR.TS, error: FREE + 8 });
+    expect(inner((FREE + 8) | 1, d.segment({ type: d.DATA_RW, dpl: 2 }))).toMatchObject({
+      vector: d.VECTOR.TS,
+      error: FREE + 8,
+    });
   });
   it("a read-only segment raises #TS(selector)", () => {
-    expect(inner((FREE + 8) | 1, d.segment({ type: d.DATA_RO, dpl: 1 }))).toMatchObject({ vector: d.VECTOR.TS, error: FREE + 8 });
+    expect(inner((FREE + 8) | 1, d.segment({ type: d.DATA_RO, dpl: 1 }))).toMatchObject({
+      vector: d.VECTOR.TS,
+      error: FREE + 8,
+    });
   });
   it("a segment that is not present raises #SS(selector)", () => {
-    expect(inner((FREE + 8) | 1, d.segment({ type: d.DATA_RW, dpl: 1, present: false }))).toMatchObject({ vector: d.VECTOR.SS, error: FREE + 8 });
+    expect(inner((FREE + 8) | 1, d.segment({ type: d.DATA_RW, dpl: 1, present: false }))).toMatchObject({
+      vector: d.VECTOR.SS,
+      error: FREE + 8,
+    });
   });
   it("a segment that is too small raises #SS(selector)", () => {
-    expect(inner((FREE + 8) | 1, d.segment({ type: d.DATA_RW, dpl: 1, limit: 0xff }))).toMatchObject({ vector: d.VECTOR.SS, error: FREE + 8 });
+    expect(inner((FREE + 8) | 1, d.segment({ type: d.DATA_RW, dpl: 1, limit: 0xff }))).toMatchObject({
+      vector: d.VECTOR.SS,
+      error: FREE + 8,
+    });
   });
   it("a TSS whose limit ends before SS1 raises #TS(TSS)", () => {
     m.setup({ cpl: 3 });
@@ -152,27 +173,55 @@ describe("call gate, 16-bit and 64-bit", () => {
     expect(m.run(`o16 push 0x1234\ncall ${FREE}:0\nback:`).vector).toBe(TARGET);
     const at = Number(m.registers.rsp);
     const words = [0, 2, 4, 6, 8].map((offset) => m.memory.readUint16(at + offset));
-    expect(words).toEqual([Number(m.label("back") & 0xffffn), SELECTOR.code[3], 0x1234, (ringStack(3) - 2) & 0xffff, SELECTOR.data[3]]);
+    expect(words).toEqual([
+      Number(m.label("back") & 0xffffn),
+      SELECTOR.code[3],
+      0x1234,
+      (ringStack(3) - 2) & 0xffff,
+      SELECTOR.data[3],
+    ]);
     expect(at).toBe(innerStack(0) - 10);
   });
   it("64-bit: 16-byte gate, stack from RSP0, SS becomes null with RPL 0 (SDM Vol. 3, 5.8.3.1)", () => {
     m.setup({ mode: "long", cpl: 3 });
-    m.descriptor(FREE, d.gate({ type: d.CALL_GATE32, selector: SELECTOR.code[0], offset: target, dpl: 3 }), d.high(target));
+    m.descriptor(
+      FREE,
+      d.gate({ type: d.CALL_GATE32, selector: SELECTOR.code[0], offset: target, dpl: 3 }),
+      d.high(target),
+    );
     expect(m.run(`call far dword [rel pointer]\nback: nop\npointer: .long 0\n.word ${FREE}`).vector).toBe(TARGET);
     expect(m.registers.ss.selector).toBe(0);
     expect(m.registers.rsp).toBe(BigInt(innerStack(0) - 32));
-    expect(m.frame(4)).toEqual([m.label("back"), BigInt(SELECTOR.code[3]), BigInt(ringStack(3)), BigInt(SELECTOR.data[3])]);
+    expect(m.frame(4)).toEqual([
+      m.label("back"),
+      BigInt(SELECTOR.code[3]),
+      BigInt(ringStack(3)),
+      BigInt(SELECTOR.data[3]),
+    ]);
   });
   it("64-bit: a gate to code that is not 64-bit raises #GP(target)", () => {
-    m.setup({ mode: "long" }).descriptor(FREE, d.gate({ type: d.CALL_GATE32, selector: FREE + 16, offset: target }), 0n, d.segment({ type: d.CODE_XR }));
+    m.setup({ mode: "long" }).descriptor(
+      FREE,
+      d.gate({ type: d.CALL_GATE32, selector: FREE + 16, offset: target }),
+      0n,
+      d.segment({ type: d.CODE_XR }),
+    );
     expect(m.run(`call far dword [rel pointer]\npointer: .long 0\n.word ${FREE}`)).toMatchObject(gp(FREE + 16));
   });
   it("64-bit: a 16-bit call gate raises #GP(gate)", () => {
-    m.setup({ mode: "long" }).descriptor(FREE, d.gate({ type: d.CALL_GATE16, selector: SELECTOR.code[0], offset: target }), 0n);
+    m.setup({ mode: "long" }).descriptor(
+      FREE,
+      d.gate({ type: d.CALL_GATE16, selector: SELECTOR.code[0], offset: target }),
+      0n,
+    );
     expect(m.run(`call far dword [rel pointer]\npointer: .long 0\n.word ${FREE}`)).toMatchObject(gp(FREE));
   });
   it("64-bit: a non-zero type in the second half raises #GP(gate)", () => {
-    m.setup({ mode: "long" }).descriptor(FREE, d.gate({ type: d.CALL_GATE32, selector: SELECTOR.code[0], offset: target }), 0x1f00_0000_0000n);
+    m.setup({ mode: "long" }).descriptor(
+      FREE,
+      d.gate({ type: d.CALL_GATE32, selector: SELECTOR.code[0], offset: target }),
+      0x1f00_0000_0000n,
+    );
     expect(m.run(`call far dword [rel pointer]\npointer: .long 0\n.word ${FREE}`)).toMatchObject(gp(FREE));
   });
 });
@@ -187,7 +236,13 @@ describe("INT n through the IDT (SDM Vol. 3, 6.12.1)", () => {
   it("from ring 3 pushes SS, ESP, EFLAGS, CS, EIP on ring 0's stack", () => {
     m.setup({ cpl: 3, flags: d.FLAG.IF }).gate(0x40, { dpl: 3 });
     const outcome = m.run("int 0x40\nback:");
-    expect(outcome).toMatchObject({ vector: 0x40, rip: m.label("back"), cs: SELECTOR.code[3], ss: SELECTOR.data[3], rsp: BigInt(ringStack(3)) });
+    expect(outcome).toMatchObject({
+      vector: 0x40,
+      rip: m.label("back"),
+      cs: SELECTOR.code[3],
+      ss: SELECTOR.data[3],
+      rsp: BigInt(ringStack(3)),
+    });
     expect(outcome.flags).toBe(d.FLAG.ONE | d.FLAG.IF);
     expect(m.registers.rsp).toBe(BigInt(innerStack(0) - 20));
   });
@@ -237,7 +292,12 @@ describe("INT n through the IDT (SDM Vol. 3, 6.12.1)", () => {
     m.setup({ cpl: 3 }).descriptor(FREE, d.segment({ type: d.CODE_XR_CONFORMING }));
     m.gate(0x40, { dpl: 3, selector: FREE, offset: STUBS + 0x41 * 16 });
     // In ring 3 the stub's HLT raises #GP: the frame tells where it stood.
-    expect(m.run("int 0x40")).toMatchObject({ ...gp(0), rip: BigInt(STUBS + 0x41 * 16), cs: FREE | 3, rsp: BigInt(ringStack(3) - 12) });
+    expect(m.run("int 0x40")).toMatchObject({
+      ...gp(0),
+      rip: BigInt(STUBS + 0x41 * 16),
+      cs: FREE | 3,
+      rsp: BigInt(ringStack(3) - 12),
+    });
   });
   it("an exception that hits a bad gate has EXT = 1 in the error code (SDM Vol. 3, 6.13)", () => {
     m.setup().gate(d.VECTOR.UD, { present: false });
@@ -253,7 +313,12 @@ describe("IDT in 64-bit mode (SDM Vol. 3, 6.14)", () => {
   it.each(rings)("from ring %i always pushes SS and RSP, on a stack aligned to 16 bytes", (cpl) => {
     m.setup({ mode: "long", cpl }).gate(0x40, { dpl: 3 });
     m.registers.set("rsp", BigInt(ringStack(cpl) - 8));
-    expect(m.run("int 0x40\nback:")).toMatchObject({ vector: 0x40, rip: m.label("back"), ss: SELECTOR.data[cpl], rsp: BigInt(ringStack(cpl) - 8) });
+    expect(m.run("int 0x40\nback:")).toMatchObject({
+      vector: 0x40,
+      rip: m.label("back"),
+      ss: SELECTOR.data[cpl],
+      rsp: BigInt(ringStack(cpl) - 8),
+    });
     const top = cpl === 0 ? ringStack(0) - 16 : innerStack(0);
     expect(m.registers.rsp).toBe(BigInt(top - 40));
     expect(m.registers.ss.selector).toBe(cpl === 0 ? SELECTOR.data[0] : 0);

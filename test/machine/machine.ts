@@ -34,7 +34,16 @@ export const DONE = 0xf0;
 const GDT_ENTRIES = 256;
 
 /** Top of the stack of a ring; "inner" is where the TSS points, `ist` where IST n points. */
-export const STACK = { ring0: 0x21000, ring1: 0x22000, ring2: 0x23000, ring3: 0x24000, inner0: 0x25000, inner1: 0x26000, inner2: 0x27000, ist: 0x28000 };
+export const STACK = {
+  ring0: 0x21000,
+  ring1: 0x22000,
+  ring2: 0x23000,
+  ring3: 0x24000,
+  inner0: 0x25000,
+  inner1: 0x26000,
+  inner2: 0x27000,
+  ist: 0x28000,
+};
 export const ringStack = (ring: number): number => STACK.ring0 + ring * 0x1000;
 export const innerStack = (ring: number): number => STACK.inner0 + ring * 0x1000;
 
@@ -73,7 +82,14 @@ export interface Outcome {
   exit: VmExit["reason"];
 }
 
-const WIDTH: Record<Mode, CodeSize> = { real: 16, protected16: 16, protected32: 32, long: 64, compatibility: 32, virtual8086: 16 };
+const WIDTH: Record<Mode, CodeSize> = {
+  real: 16,
+  protected16: 16,
+  protected32: 32,
+  long: 64,
+  compatibility: 32,
+  virtual8086: 16,
+};
 const code64 = (dpl: number): bigint => d.segment({ type: d.CODE_XR, dpl, long: true });
 
 export class Machine {
@@ -142,7 +158,10 @@ export class Machine {
   #tables(): void {
     const long = this.#long;
     for (let ring = 0; ring < 4; ring++) {
-      this.descriptor(SELECTOR.code[ring] as number, this.mode === "long" ? code64(ring) : d.segment({ type: d.CODE_XR, dpl: ring }));
+      this.descriptor(
+        SELECTOR.code[ring] as number,
+        this.mode === "long" ? code64(ring) : d.segment({ type: d.CODE_XR, dpl: ring }),
+      );
       this.descriptor(SELECTOR.data[ring] as number, d.segment({ type: d.DATA_RW, dpl: ring }));
     }
     // Events in compatibility mode enter 64-bit code.
@@ -158,7 +177,8 @@ export class Machine {
     this.descriptor(SELECTOR.LDT, d.segment({ type: d.LDT, system: true, base: LDT, limit: 0xfff }));
     if (long) {
       for (let ring = 0; ring < 3; ring++) this.memory.writeUint64(TSS + 4 + ring * 8, BigInt(innerStack(ring)));
-      for (let ist = 1; ist < 8; ist++) this.memory.writeUint64(TSS + 0x1c + ist * 8, BigInt(STACK.ist + (ist - 1) * 0x400 + 0x400));
+      for (let ist = 1; ist < 8; ist++)
+        this.memory.writeUint64(TSS + 0x1c + ist * 8, BigInt(STACK.ist + (ist - 1) * 0x400 + 0x400));
     } else {
       for (let ring = 0; ring < 3; ring++) {
         this.memory.writeUint32(TSS + 4 + ring * 8, innerStack(ring));
@@ -168,7 +188,11 @@ export class Machine {
     this.memory.writeUint16(TSS + 0x66, 0x68);
   }
 
-  #load(name: "tr" | "ldtr" | "cs" | "ss" | "ds" | "es" | "fs" | "gs", selector: number, value: { base: number; limit: number; attributes: number }): void {
+  #load(
+    name: "tr" | "ldtr" | "cs" | "ss" | "ds" | "es" | "fs" | "gs",
+    selector: number,
+    value: { base: number; limit: number; attributes: number },
+  ): void {
     const r = this.registers;
     r.set(`${name}.selector`, selector);
     r.set(`${name}.base`, BigInt(value.base));
@@ -201,7 +225,8 @@ export class Machine {
       const size = this.mode === "long" ? 0xa000 : 0xc000;
       const dpl = cpl << 5;
       this.#load("cs", SELECTOR.code[cpl] as number, { base: 0, limit: 0xffff_ffff, attributes: size | 0x9b | dpl });
-      for (const name of data) this.#load(name, SELECTOR.data[cpl] as number, { base: 0, limit: 0xffff_ffff, attributes: 0xc093 | dpl });
+      for (const name of data)
+        this.#load(name, SELECTOR.data[cpl] as number, { base: 0, limit: 0xffff_ffff, attributes: 0xc093 | dpl });
       r.set("rsp", BigInt(ringStack(cpl)));
     }
     r.set("cpl", cpl);
@@ -231,7 +256,8 @@ export class Machine {
     else if (kind === "PAE") {
       this.memory.writeUint64(this.table(3), BigInt(this.table(2)) | d.P);
       this.memory.writeUint64(this.table(2), BigInt(this.table(1)) | all);
-    } else for (const level of [4, 3, 2]) this.memory.writeUint64(this.table(level), BigInt(this.table(level - 1)) | all);
+    } else
+      for (const level of [4, 3, 2]) this.memory.writeUint64(this.table(level), BigInt(this.table(level - 1)) | all);
     for (let page = 0; page < 4096 / this.#entrySize; page++) this.setEntry(page << 12, BigInt(page << 12) | all | d.D);
   }
 
@@ -288,7 +314,16 @@ export class Machine {
 
   outcome(exit: VmExit): Outcome {
     const r = this.registers;
-    const none: Outcome = { vector: -1, error: undefined, rip: r.rip, cs: Number(r.cs.selector), flags: r.rflags, rsp: undefined, ss: undefined, exit: exit.reason };
+    const none: Outcome = {
+      vector: -1,
+      error: undefined,
+      rip: r.rip,
+      cs: Number(r.cs.selector),
+      flags: r.rflags,
+      rsp: undefined,
+      ss: undefined,
+      exit: exit.reason,
+    };
     const stub = Number(r.rip) - STUBS - 1;
     if (exit.reason !== "halt" || stub < 0 || stub >= 4096 || stub % 16 !== 0) return none;
     const vector = stub / 16;
@@ -297,21 +332,37 @@ export class Machine {
     const code = error ? Number(words.shift()) : undefined;
     const [rip, cs, flags, rsp, ss] = words as [bigint, bigint, bigint, bigint, bigint];
     const outer = this.#long || (Number(cs) & 3) !== 0 || (flags & d.FLAG.VM) !== 0n;
-    return { vector, error: code, rip, cs: Number(cs & 0xffffn), flags, rsp: outer ? rsp : undefined, ss: outer ? Number(ss & 0xffffn) : undefined, exit: exit.reason };
+    return {
+      vector,
+      error: code,
+      rip,
+      cs: Number(cs & 0xffffn),
+      flags,
+      rsp: outer ? rsp : undefined,
+      ss: outer ? Number(ss & 0xffffn) : undefined,
+      exit: exit.reason,
+    };
   }
 
   /** Words at the top of the stack in the width that events push in this mode. */
   frame(count: number): bigint[] {
-    const at = Number(this.registers.rsp + (this.#long ? 0n : BigInt(this.registers.ss.base)));
+    const { rsp, sp, ss } = this.registers;
+    // Bit 14: B, the stack pointer is ESP.
+    const at = Number(this.#long ? rsp : (ss.attributes & 0x4000 ? rsp : sp) + ss.base);
     if (this.#long) return Array.from({ length: count }, (_, i) => this.memory.readUint64(at + i * 8));
-    if (this.mode === "real") return Array.from({ length: count }, (_, i) => BigInt(this.memory.readUint16(at + i * 2)));
+    if (this.mode === "real")
+      return Array.from({ length: count }, (_, i) => BigInt(this.memory.readUint16(at + i * 2)));
     return Array.from({ length: count }, (_, i) => BigInt(this.memory.readUint32(at + i * 4)));
   }
 }
 
 const assembled = new Map<string, ReturnType<typeof assemble>>();
 
-function cachedAssemble(text: string, mode: CodeSize, symbols: Record<string, number | bigint>): ReturnType<typeof assemble> {
+function cachedAssemble(
+  text: string,
+  mode: CodeSize,
+  symbols: Record<string, number | bigint>,
+): ReturnType<typeof assemble> {
   const key = `${mode} ${Object.entries(symbols).join()} ${text}`;
   let image = assembled.get(key);
   if (!image) {

@@ -27,7 +27,10 @@ interface Control {
 /** Error code of the page fault that SDM Vol. 3, 4.6 and 4.7 demand; undefined: the access is allowed. */
 function fault(entry: bigint, access: Access, user: boolean, control: Control): number | undefined {
   const bit = (mask: bigint) => (entry & mask) !== 0n;
-  const code = (access === "write" ? d.PF_W : 0) | (user ? d.PF_U : 0) | (access === "fetch" && (control.nxe || control.smep) ? d.PF_I : 0);
+  const code =
+    (access === "write" ? d.PF_W : 0) |
+    (user ? d.PF_U : 0) |
+    (access === "fetch" && (control.nxe || control.smep) ? d.PF_I : 0);
   if (!bit(d.P)) return code;
   if (bit(d.NX) && !control.nxe) return code | d.PF_P | d.PF_RSVD;
   let allowed: boolean;
@@ -39,7 +42,11 @@ function fault(entry: bigint, access: Access, user: boolean, control: Control): 
 
 const bools = [false, true] as const;
 const combinations = (nxes: readonly boolean[]): Control[] =>
-  bools.flatMap((wp) => nxes.flatMap((nxe) => bools.flatMap((smep) => bools.flatMap((smap) => bools.map((ac) => ({ wp, nxe, smep, smap, ac }))))));
+  bools.flatMap((wp) =>
+    nxes.flatMap((nxe) =>
+      bools.flatMap((smep) => bools.flatMap((smap) => bools.map((ac) => ({ wp, nxe, smep, smap, ac })))),
+    ),
+  );
 
 /** Runs one access to PAGE under the given entry; returns what is wrong, or undefined. */
 function check(setup: Setup, entry: bigint, access: Access, control: Control): string | undefined {
@@ -80,7 +87,12 @@ function matrix(setup: Setup, flags: readonly bigint[], nxes: readonly boolean[]
   return wrong;
 }
 
-const subsets = (bits: readonly bigint[]): bigint[] => bits.reduce<bigint[]>((all, bit) => [...all, ...all.map((v) => v | bit)], [0n]);
+/** Every combination of the bits. */
+function subsets(bits: readonly bigint[]): bigint[] {
+  let all = [0n];
+  for (const bit of bits) all = all.concat(all.map((value) => value | bit));
+  return all;
+}
 
 describe("permission matrix: P, W, U, NX x read, write, fetch x WP, NXE, SMEP, SMAP, AC", () => {
   it.each([0, 3])("4-level paging, CPL %i", (cpl) => {
@@ -111,8 +123,10 @@ describe("rights of all levels are combined", () => {
       const linear = [0, 0, 0x200000, 0x40000000, 0x8000000000][level] as number;
       for (let l = 4; l > 1; l--) {
         const at = 0x60000 + l * 0x1000;
-        const from = l === 4 ? m.table(4) + (level === 4 ? 8 : 0) : l > level ? m.table(l) : l === level ? m.table(l) + 8 : at;
-        if (l >= level) m.memory.writeUint64(from, BigInt(l > level ? m.table(l - 1) : 0x60000 + (l - 1) * 0x1000) | d.P | d.W | d.U);
+        const from =
+          l === 4 ? m.table(4) + (level === 4 ? 8 : 0) : l > level ? m.table(l) : l === level ? m.table(l) + 8 : at;
+        if (l >= level)
+          m.memory.writeUint64(from, BigInt(l > level ? m.table(l - 1) : 0x60000 + (l - 1) * 0x1000) | d.P | d.W | d.U);
         else m.memory.writeUint64(at, BigInt(0x60000 + (l - 1) * 0x1000) | d.P | d.W | d.U);
         if (l === level) m.memory.writeUint64(from, m.memory.readUint64(from) & ~bit);
       }
@@ -249,18 +263,23 @@ describe("changes of the tables take effect", () => {
     m.memory.writeUint8(Number(FRAME), 0x11);
     m.memory.writeUint8(Number(FRAME) - 0x1000, 0x22);
     m.setEntry(PAGE, FRAME | d.P);
-    m.run(`mov al, [${PAGE}]\nmov bl, al\nmov rcx, ${FRAME - 0x1000n | d.P}\nmov [${m.entryAddress(PAGE)}], rcx\ninvlpg [${PAGE}]\nmov al, [${PAGE}]`);
+    m.run(
+      `mov al, [${PAGE}]\nmov bl, al\nmov rcx, ${(FRAME - 0x1000n) | d.P}\nmov [${m.entryAddress(PAGE)}], rcx\ninvlpg [${PAGE}]\nmov al, [${PAGE}]`,
+    );
     expect([m.registers.bl, m.registers.al]).toEqual([0x11n, 0x22n]);
   });
   it("a CR3 load switches address spaces and back", () => {
     m.setup({ paging: "32-bit" });
     m.memory.writeUint32(0x70000, Number(0x71000n | d.P | d.W));
-    for (let page = 0; page < 1024; page++) m.memory.writeUint32(0x71000 + page * 4, Number(BigInt(page << 12) | d.P | d.W));
+    for (let page = 0; page < 1024; page++)
+      m.memory.writeUint32(0x71000 + page * 4, Number(BigInt(page << 12) | d.P | d.W));
     m.memory.writeUint32(0x71000 + (PAGE >> 12) * 4, Number((FRAME - 0x1000n) | d.P));
     m.setEntry(PAGE, FRAME | d.P);
     m.memory.writeUint8(Number(FRAME), 0x11);
     m.memory.writeUint8(Number(FRAME) - 0x1000, 0x22);
-    m.run(`mov al, [${PAGE}]\nmov ecx, 0x70000\nmov edx, cr3\nmov cr3, ecx\nmov ah, [${PAGE}]\nmov cr3, edx\nmov bl, [${PAGE}]`);
+    m.run(
+      `mov al, [${PAGE}]\nmov ecx, 0x70000\nmov edx, cr3\nmov cr3, ecx\nmov ah, [${PAGE}]\nmov cr3, edx\nmov bl, [${PAGE}]`,
+    );
     expect([m.registers.al, m.registers.ah, m.registers.bl]).toEqual([0x11n, 0x22n, 0x11n]);
   });
 });

@@ -21,7 +21,15 @@ interface Expected {
 }
 
 /** What the manual's pseudocode for MOV to a segment register says. */
-function expected(register: Register, type: number, system: boolean, present: boolean, dpl: number, cpl: number, selector: number): Expected {
+function expected(
+  register: Register,
+  type: number,
+  system: boolean,
+  present: boolean,
+  dpl: number,
+  cpl: number,
+  selector: number,
+): Expected {
   const rpl = selector & 3;
   const error = selector & 0xfffc;
   const code = (type & 8) !== 0;
@@ -54,7 +62,11 @@ describe.each(["ds", "es", "fs", "gs", "ss"] as const)("MOV to %s", (register) =
               const want = expected(register, type, system, present, dpl, cpl, selector);
               const accessed = (m.memory.readUint8(GDT + FREE + 5) & 1) !== 0;
               const wantAccessed = want.vector === DONE || (type & 1) !== 0;
-              if (outcome.vector !== want.vector || outcome.error !== want.error || (!system && accessed !== wantAccessed))
+              if (
+                outcome.vector !== want.vector ||
+                outcome.error !== want.error ||
+                (!system && accessed !== wantAccessed)
+              )
                 wrong.push(
                   `P=${present} DPL=${dpl} CPL=${cpl} RPL=${rpl}: vector ${outcome.vector} error ${outcome.error} accessed ${accessed}, manual: ${want.vector} ${want.error} ${wantAccessed}`,
                 );
@@ -70,7 +82,12 @@ describe("hidden part of a segment register (SDM Vol. 3, 3.4.3)", () => {
     m.setup().descriptor(FREE, d.segment({ type: d.DATA_RO - 1, base: 0x12345678, limit: 0x54321 }));
     expect(m.run(`mov eax, ${FREE}\nmov fs, eax`).vector).toBe(DONE);
     const { selector, base, limit, attributes } = m.registers.fs;
-    expect({ selector, base, limit, attributes }).toEqual({ selector: FREE, base: 0x12345678n, limit: 0x54321, attributes: 0x4091 });
+    expect({ selector, base, limit, attributes }).toEqual({
+      selector: FREE,
+      base: 0x12345678n,
+      limit: 0x54321,
+      attributes: 0x4091,
+    });
   });
 
   it("scales the limit by 4 KiB and fills the low bits when G = 1", () => {
@@ -97,12 +114,16 @@ describe("null selectors", () => {
     expect(m.setup().run(`mov eax, ${selector}\nmov ss, eax`)).toMatchObject({ vector: d.VECTOR.GP, error: 0 });
   });
   it.each(["ds", "es", "fs", "gs"])("%s takes any null selector", (register) => {
-    for (const selector of [0, 1, 2, 3]) expect(m.setup().run(`mov eax, ${selector}\nmov ${register}, eax`).vector).toBe(DONE);
+    for (const selector of [0, 1, 2, 3])
+      expect(m.setup().run(`mov eax, ${selector}\nmov ${register}, eax`).vector).toBe(DONE);
   });
   it("64-bit mode lets ring 0 load SS with selector 0, not with RPL 3 (SDM Vol. 2, MOV)", () => {
     expect(m.setup({ mode: "long" }).run("xor eax, eax\nmov ss, eax").vector).toBe(DONE);
     expect(m.setup({ mode: "long" }).run("mov eax, 3\nmov ss, eax")).toMatchObject({ vector: d.VECTOR.GP, error: 0 });
-    expect(m.setup({ mode: "long", cpl: 3 }).run("mov eax, 3\nmov ss, eax")).toMatchObject({ vector: d.VECTOR.GP, error: 0 });
+    expect(m.setup({ mode: "long", cpl: 3 }).run("mov eax, 3\nmov ss, eax")).toMatchObject({
+      vector: d.VECTOR.GP,
+      error: 0,
+    });
   });
 });
 
@@ -122,7 +143,10 @@ describe("descriptor tables (SDM Vol. 3, 3.5)", () => {
     expect(m.setup().run("mov eax, 0x1fff\nmov es, eax")).toMatchObject({ vector: d.VECTOR.GP, error: 0x1ffc });
   });
   it("with a null LDTR every LDT selector raises #GP(selector)", () => {
-    expect(m.setup().run("xor eax, eax\nlldt ax\nmov eax, 0x14\nmov es, eax")).toMatchObject({ vector: d.VECTOR.GP, error: 0x14 });
+    expect(m.setup().run("xor eax, eax\nlldt ax\nmov eax, 0x14\nmov es, eax")).toMatchObject({
+      vector: d.VECTOR.GP,
+      error: 0x14,
+    });
   });
 });
 
@@ -152,7 +176,9 @@ describe("limit and type checks of accesses (SDM Vol. 3, 5.3, 5.5)", () => {
     ["at FFFFh with B = 0", "mov al, fs:[0xffff]", false, true],
     ["above FFFFh with B = 1", "mov al, fs:[0x10000]", true, true],
   ] as const)("expand-down: %s", (_, instruction, big, allowed) => {
-    expect(access({ type: d.DATA_RW_DOWN, limit: 0xfff, big }, instruction)).toMatchObject(allowed ? { vector: DONE } : gp);
+    expect(access({ type: d.DATA_RW_DOWN, limit: 0xfff, big }, instruction)).toMatchObject(
+      allowed ? { vector: DONE } : gp,
+    );
   });
 
   it("writing a read-only data segment raises #GP(0)", () => {

@@ -16,8 +16,47 @@ const C = SELECTOR.FREE + 16;
 const ENTRY = CODE + 0x800;
 
 /** Offsets of SDM Vol. 3, figure 7-2 and 7-10. */
-const T32 = { link: 0, cr3: 0x1c, eip: 0x20, eflags: 0x24, eax: 0x28, ecx: 0x2c, edx: 0x30, ebx: 0x34, esp: 0x38, ebp: 0x3c, esi: 0x40, edi: 0x44, es: 0x48, cs: 0x4c, ss: 0x50, ds: 0x54, fs: 0x58, gs: 0x5c, ldt: 0x60, trap: 0x64, map: 0x66 };
-const T16 = { link: 0, ip: 0x0e, flags: 0x10, ax: 0x12, cx: 0x14, dx: 0x16, bx: 0x18, sp: 0x1a, bp: 0x1c, si: 0x1e, di: 0x20, es: 0x22, cs: 0x24, ss: 0x26, ds: 0x28, ldt: 0x2a };
+const T32 = {
+  link: 0,
+  cr3: 0x1c,
+  eip: 0x20,
+  eflags: 0x24,
+  eax: 0x28,
+  ecx: 0x2c,
+  edx: 0x30,
+  ebx: 0x34,
+  esp: 0x38,
+  ebp: 0x3c,
+  esi: 0x40,
+  edi: 0x44,
+  es: 0x48,
+  cs: 0x4c,
+  ss: 0x50,
+  ds: 0x54,
+  fs: 0x58,
+  gs: 0x5c,
+  ldt: 0x60,
+  trap: 0x64,
+  map: 0x66,
+};
+const T16 = {
+  link: 0,
+  ip: 0x0e,
+  flags: 0x10,
+  ax: 0x12,
+  cx: 0x14,
+  dx: 0x16,
+  bx: 0x18,
+  sp: 0x1a,
+  bp: 0x1c,
+  si: 0x1e,
+  di: 0x20,
+  es: 0x22,
+  cs: 0x24,
+  ss: 0x26,
+  ds: 0x28,
+  ldt: 0x2a,
+};
 
 interface Task {
   base?: number;
@@ -195,7 +234,7 @@ describe("CALL and IRET", () => {
 });
 
 describe("16-bit TSS", () => {
-  it("loads words and clears the upper halves", () => {
+  it("loads words; FS and GS become null", () => {
     m.setup();
     m.descriptor(B, d.segment({ type: d.TSS16, system: true, base: TSS_B, limit: 0x2b }));
     const code = SELECTOR.code16;
@@ -268,7 +307,10 @@ describe("debug trap", () => {
 describe("long mode has no task switches (SDM Vol. 3, 7.7)", () => {
   it("a far jump to a TSS raises #GP(selector)", () => {
     m.setup({ mode: "long" }).descriptor(B, d.segment({ type: d.TSS32, system: true, base: TSS_B, limit: 0x67 }), 0n);
-    expect(m.run(`jmp far dword [rel pointer]\npointer: .long 0\n.word ${B}`)).toMatchObject({ vector: d.VECTOR.GP, error: B });
+    expect(m.run(`jmp far dword [rel pointer]\npointer: .long 0\n.word ${B}`)).toMatchObject({
+      vector: d.VECTOR.GP,
+      error: B,
+    });
   });
   it("IRET with NT raises #GP(0)", () => {
     expect(m.setup({ mode: "long", flags: d.FLAG.NT }).run("iretq")).toMatchObject({ vector: d.VECTOR.GP, error: 0 });

@@ -12,24 +12,24 @@ import { RCX, faulted, nextRip, regRead, regWrite, segLimit, setRip } from "../v
 import { Status } from "../vcpu/status";
 import { CS } from "../x86/segment";
 import { readRm } from "./operand";
-import { moveStack, peekStack, pushValue } from "./stack";
+import { moveStack, peekStack, probePush, pushValue } from "./stack";
 
 @inline function cut(address: u64, size: u32): u64 { return address & (~(<u64>0) >> <u64>(64 - (8 << size))); }
 @inline function relativeTarget(u: usize): u64 { return cut(nextRip(u) + <u64>uopImm(u), uopSize(u)); }
 
-/** False after raising #GP(0): the target cannot be executed. */
-function isReachable(target: u64): bool {
-  const inside = (load<u32>(MODE) & MODE_CODE) == MODE_CODE64 ? isCanonical(target) : target <= <u64>segLimit(CS);
-  if (!inside) raiseGP(0);
-  return inside;
+@inline function isInside(target: u64): bool {
+  return (load<u32>(MODE) & MODE_CODE) == MODE_CODE64 ? isCanonical(target) : target <= <u64>segLimit(CS);
 }
 function jumpTo(target: u64): i32 {
-  if (!isReachable(target)) return Status.FAULT;
+  if (!isInside(target)) return raiseGP(0);
   setRip(target);
   return Status.JUMP;
 }
+/** A stack that cannot take the return address faults before a target that cannot be reached. */
 function callTo(u: usize, target: u64): i32 {
-  if (!isReachable(target) || !pushValue(nextRip(u), uopSize(u))) return Status.FAULT;
+  const size = uopSize(u);
+  if (!isInside(target)) return probePush(size) ? raiseGP(0) : Status.FAULT;
+  if (!pushValue(nextRip(u), size)) return Status.FAULT;
   setRip(target);
   return Status.JUMP;
 }
@@ -51,7 +51,8 @@ export function jmpInd(u: usize): i32 {
 export function retNear(u: usize): i32 {
   const size = uopSize(u);
   const target = peekStack(0, size);
-  if (faulted() || !isReachable(target)) return Status.FAULT;
+  if (faulted()) return Status.FAULT;
+  if (!isInside(target)) return raiseGP(0);
   moveStack((1 << size) + uopImm(u));
   setRip(target);
   return Status.JUMP;
@@ -63,7 +64,7 @@ function countDown(u: usize, wanted: bool): i32 {
   const count = cut(regRead(RCX, size) - 1, size);
   const target = relativeTarget(u);
   const taken = count != 0 && wanted;
-  if (taken && !isReachable(target)) return Status.FAULT;
+  if (taken && !isInside(target)) return raiseGP(0);
   regWrite(RCX, size, count);
   if (!taken) return Status.NEXT;
   setRip(target);

@@ -4,7 +4,7 @@
 import { SHADOW } from "../layout";
 import { uopAddressSize, uopDst, uopImm, uopSeg, uopSize, uopSrc } from "../decode/uop";
 import { readData, writeData } from "../vcpu/access";
-import { linear, linearForWrite, segmentAddress } from "../vcpu/address";
+import { linear, linearForWrite, linearWithOffset, segmentAddress } from "../vcpu/address";
 import { condition } from "../vcpu/flags";
 import { loadSegment } from "../vcpu/load";
 import { RAX, RBX, faulted, reg64, reg8, regRead, regWrite, segSelector, setReg8 } from "../vcpu/state";
@@ -55,13 +55,13 @@ export function loadSegmentRegister(seg: u32, selector: u32): i32 {
   return Status.SYNC;
 }
 
-/** LDS, LES, LSS, LFS, LGS: offset first, selector behind it. */
+/** LDS, LES, LSS, LFS, LGS: the offset, then the selector behind it; each is checked as it is read. */
 export function loadFar(u: usize): i32 {
   const size = uopSize(u);
   const bytes = 1 << size;
-  const at = linear(u, bytes + 2);
-  const offset = readMemory(at, size, uopSeg(u));
-  const selector = <u32>readData<u16>(at + bytes, uopSeg(u));
+  const offset = readMemory(linear(u, bytes), size, uopSeg(u));
+  if (faulted()) return Status.FAULT;
+  const selector = <u32>readData<u16>(linearWithOffset(u, bytes, 2, false), uopSeg(u));
   if (faulted() || !loadSegment(<u32>uopImm(u), selector)) return Status.FAULT;
   regWrite(uopSrc(u), size, offset);
   return Status.SYNC;

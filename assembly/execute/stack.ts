@@ -29,6 +29,8 @@ export function pushValue(value: u64, size: u32): bool {
   moveStack(distance);
   return true;
 }
+/** Checks that 1 << size bytes could be pushed. */
+export function probePush(size: u32): bool { return probeWrite(cell(-(<i64>1 << size), size, true), 1 << size, SS); }
 /** Reads the cell `distance` bytes above the top; rSP does not move. */
 export function peekStack(distance: i64, size: u32): u64 {
   return readMemory(cell(distance, size, false), size, SS);
@@ -72,9 +74,6 @@ export function popSeg(u: usize): i32 {
 // ---- all registers --------------------------------------------------------------------------------
 
 const REGISTERS: u32 = 8;
-/** Values that POPA has read before it writes the first register. */
-const popped: usize = memory.data(64, 8);
-
 /** AX CX DX BX SP BP SI DI downwards; SP as it was before. */
 export function pusha(u: usize): i32 {
   const size = uopSize(u);
@@ -88,16 +87,17 @@ export function pusha(u: usize): i32 {
   moveStack(-(<i64>REGISTERS << size));
   return Status.NEXT;
 }
-/** The reverse; the image of SP is skipped. */
+/**
+ * The reverse; the image of SP is read and dropped. As on AMD, registers change one by one: what came before
+ * a fault stays, and the restarted instruction reads it again.
+ */
 export function popa(u: usize): i32 {
   const size = uopSize(u);
   for (let n: u32 = 0; n < REGISTERS; n++) {
-    store<u64>(popped + (<usize>n << 3), peekStack(<i64>n << size, size));
+    const value = peekStack(<i64>n << size, size);
     if (faulted()) return Status.FAULT;
-  }
-  for (let n: u32 = 0; n < REGISTERS; n++) {
     const register = <usize>(REGISTERS - 1 - n) << 3;
-    if (register != RSP) regWrite(register, size, load<u64>(popped + (<usize>n << 3)));
+    if (register != RSP) regWrite(register, size, value);
   }
   moveStack(<i64>REGISTERS << size);
   return Status.NEXT;
@@ -108,33 +108,35 @@ export function popa(u: usize): i32 {
 /** Offset in the stack segment of the frame pointer, moved by a distance. */
 @inline function frameOffset(distance: i64): u64 { return (reg64(RBP) + <u64>distance) & stackMask(); }
 
+/** Frame pointer n of the outer frame, counted downwards from rBP. */
+@inline function outerFrame(n: i64, size: u32): u64 { return segmentAddress(SS, frameOffset(-(n << size)), 1 << size, false); }
+
 /**
  * ENTER size, level: pushes rBP, copies level - 1 frame pointers of the outer frame, pushes the new frame's
  * address and reserves `size` bytes. The new top must be writable although nothing is stored there.
  */
 export function enter(u: usize): i32 {
   const size = uopSize(u);
-  const step = <i64>1 << size;
+  const bytes: u32 = 1 << size;
   const reserve = uopImm(u) & 0xffff;
   const level = <i64>((<u32>uopImm(u) >> 16) & 31);
   const cells = level == 0 ? 1 : level + 1;
-  for (let n: i64 = 1; n <= cells; n++) {
-    if (!probeWrite(cell(-n * step, size, true), 1 << size, SS)) return Status.FAULT;
+  if (!probeWrite(cell(-(<i64>1 << size), size, true), bytes, SS)) return Status.FAULT;
+  for (let n: i64 = 1; n < cells; n++) {
+    if (n < level && !probeRead(outerFrame(n, size), bytes, SS)) return Status.FAULT;
+    if (!probeWrite(cell(-((n + 1) << size), size, true), bytes, SS)) return Status.FAULT;
   }
-  if (!probeWrite(cell(-cells * step - reserve, size, true), 1 << size, SS)) return Status.FAULT;
-  for (let n: i64 = 1; n < level; n++) {
-    if (!probeRead(segmentAddress(SS, frameOffset(-n * step), 1 << size, false), 1 << size, SS)) return Status.FAULT;
-  }
+  const top = -(cells << size) - reserve;
+  if (!probeWrite(cell(top, size, true), bytes, SS)) return Status.FAULT;
 
-  const frame = stackOffset(-step);
-  if (!writeMemory(cell(-step, size, true), size, SS, regRead(RBP, size))) return Status.FAULT;
-  for (let n: i64 = 1; n < level; n++) {
-    const pointer = readMemory(segmentAddress(SS, frameOffset(-n * step), 1 << size, false), size, SS);
-    if (faulted()) return Status.FAULT;
-    if (!writeMemory(cell(-(n + 1) * step, size, true), size, SS, pointer)) return Status.FAULT;
+  // The frame's address is all of rSP, also where the stack is narrower than the operand.
+  const frame = (reg64(RSP) & ~stackMask()) | stackOffset(-(<i64>1 << size));
+  if (!writeMemory(cell(-(<i64>1 << size), size, true), size, SS, regRead(RBP, size))) return Status.FAULT;
+  for (let n: i64 = 1; n < cells; n++) {
+    const value = n < level ? readMemory(outerFrame(n, size), size, SS) : frame;
+    if (faulted() || !writeMemory(cell(-((n + 1) << size), size, true), size, SS, value)) return Status.FAULT;
   }
-  if (level != 0 && !writeMemory(cell(-cells * step, size, true), size, SS, frame)) return Status.FAULT;
-  moveStack(-cells * step - reserve);
+  moveStack(top);
   regWrite(RBP, size, frame);
   return Status.NEXT;
 }

@@ -160,8 +160,8 @@ export function readMsr(index: u32): u64 {
   if (index == IA32_MTRRCAP) return MTRRCAP;
   const cell = cellOf(index);
   if (cell != 0) return load<u64>(cell);
-  if ((load<u32>(INTERCEPTS) & INTERCEPT_MSR) != 0) return hostAccess(ExitReason.MSR, index, 8, 0);
   if (isZeroRegister(index)) return 0;
+  if ((load<u32>(INTERCEPTS) & INTERCEPT_MSR) != 0) return hostAccess(ExitReason.MSR, index, 8, 0);
   raiseGP(0);
   return 0;
 }
@@ -229,7 +229,8 @@ export function writeMsr(index: u32, value: u64): bool {
     store<u64>(cell, value);
     return true;
   }
-  if ((load<u32>(INTERCEPTS) & INTERCEPT_MSR) == 0) return isZeroRegister(index) || refuse();
+  if (isZeroRegister(index)) return true;
+  if ((load<u32>(INTERCEPTS) & INTERCEPT_MSR) == 0) return refuse();
   hostAccess(ExitReason.MSR, index, 8, EXIT_WRITE, value);
   return !faulted();
 }

@@ -1,5 +1,5 @@
 // Loading an image into a partition: picks the loader, puts the image into RAM and processor 0 into the
-// state the image expects. The partition should be in power-on state.
+// state the image expects.
 
 import type { Partition } from "../partition/partition.js";
 import { HypervisorError } from "../support/errors.js";
@@ -59,6 +59,7 @@ export function loadImage(partition: Partition, bytes: Uint8Array, options: Load
     default:
       throw new HypervisorError("invalid-argument", `there is no image format "${String(format)}"`);
   }
+  partition.processors[0].reset();
   if (mode === "real") startReal(partition, entry);
   else if (mode === "protected") startProtected(partition, entry, placement);
   else if (mode === "long") startLong(partition, entry, placement);

@@ -109,6 +109,7 @@ export function loadMultiboot(
     return { start: base, end: base + data.length, commandLine: commandLine ?? "" };
   });
   const info = writeInformation(partition, placement, options.commandLine, modules);
+  partition.processors[0].reset();
   const { registers } = partition.processors[0];
   registers.cr0 = 0x31n; // PE, ET, NE
   setFlatSegments(partition, false);

@@ -105,8 +105,10 @@ export interface ResetExit extends ExitContext {
 }
 export interface HaltExit extends ExitContext {
   readonly reason: "halt";
-  /** Every processor is halted and nothing inside the partition can wake one. */
+  /** Every processor is halted and nothing inside the partition can wake one; false: HLT is intercepted. */
   readonly idle: boolean;
+  /** Goes on behind an intercepted HLT. */
+  complete(): void;
 }
 export interface PlainExit extends ExitContext {
   readonly reason: "interruptWindow" | "tripleFault" | "canceled" | "budget" | "step" | "breakpoint" | "pause";
@@ -177,6 +179,7 @@ export class ExitSlot {
   readonly #core: Core;
   readonly #source: Uint32Array;
   readonly #record = new Uint32Array(RECORD_WORDS);
+  #idle = false;
 
   constructor(
     readonly processor: VirtualProcessor,
@@ -191,7 +194,9 @@ export class ExitSlot {
     this.#record.set(this.#source);
     this.#record[0] = code;
     this.reason = REASONS[code] ?? "canceled";
-    this.pending = ANSWERED.has(this.reason);
+    // An intercepted HLT leaves before it halts.
+    this.#idle = this.#core.getU32(v.ACTIVITY) !== v.Activity.ACTIVE;
+    this.pending = ANSWERED.has(this.reason) || (this.reason === "halt" && !this.idle);
     return this as unknown as VmExit;
   }
 
@@ -272,7 +277,7 @@ export class ExitSlot {
     return this.#word(v.EXIT_VALUE);
   }
   get idle(): boolean {
-    return this.processor.partitionIdle;
+    return this.#idle;
   }
   get result(): CpuidResult {
     const at = word(v.EXIT_CPUID);

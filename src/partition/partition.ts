@@ -79,7 +79,7 @@ export class Partition {
     const processors: VirtualProcessor[] = [];
     const host: ProcessorHost = {
       memory: this.memory,
-      processors,
+      servesMsrs: () => this.#msrs.size > 0,
       checkUsable: () => this.#checkUsable(),
       step: (processor, count) => this.#step(processor, count),
       wake: () => this.#schedule.wake(),
@@ -151,12 +151,17 @@ export class Partition {
     };
   }
 
-  /** Serves model-specific registers; they leave the core's hands on every processor. */
+  /** Serves model-specific registers that the core does not know. */
   onMsrs(first: number, count: number, handler: MsrHandler): Disposable {
     this.#checkUsable();
     const entry = this.#msrs.add(first, count, handler);
-    for (const processor of this.processors) processor.intercept({ msr: true });
-    return { [Symbol.dispose]: () => void this.#msrs.remove(entry) };
+    for (const processor of this.processors) processor.intercept({});
+    return {
+      [Symbol.dispose]: () => {
+        if (!this.#msrs.remove(entry) || this.#disposed) return;
+        for (const processor of this.processors) processor.intercept({});
+      },
+    };
   }
 
   /** Connects a device of the host. */
@@ -318,12 +323,11 @@ export class Partition {
     const core = this.#core;
     const msr = core.getU32(v.EXIT_SELECTOR);
     const entry = this.#msrs.find(msr);
-    if (entry === undefined) return false;
-    let value: bigint | undefined = 0n;
+    if (entry === undefined && slot.processor.exitsOnMsr) return false;
+    let value: bigint | undefined;
     if ((core.getU32(v.EXIT_FLAGS) & v.EXIT_WRITE) !== 0) {
-      if (entry.handler.write === undefined || entry.handler.write(msr, core.getU64(v.EXIT_VALUE)) === false)
-        value = undefined;
-    } else value = entry.handler.read?.(msr);
+      if (entry?.handler.write?.(msr, core.getU64(v.EXIT_VALUE)) === true) value = 0n;
+    } else value = entry?.handler.read?.(msr);
     if (value === undefined) core.exports.completeFault(v.VECTOR_GP, 1, 0);
     else {
       core.setValue(0, BigInt.asUintN(64, value));
@@ -366,10 +370,7 @@ export class Partition {
 
   #resetCore(): void {
     this.#pending = undefined;
-    for (const processor of this.processors) {
-      processor.exit.pending = false;
-      this.#core.exports.reset(processor.index);
-    }
+    for (const processor of this.processors) processor.reset();
     this.chipset.reset();
     for (const device of this.#devices) device.reset();
     this.#turn = 0;

@@ -41,6 +41,7 @@ export interface EventInjection {
 export interface Intercepts {
   hlt?: boolean;
   cpuid?: boolean;
+  /** Registers that the core does not know. */
   msr?: boolean;
   hypercall?: boolean;
   /** Vectors, or a bitmap of them. */
@@ -63,7 +64,8 @@ const PAGE = 4096n;
 export interface ProcessorHost {
   readonly memory: GuestMemory;
   checkUsable(): void;
-  readonly processors: readonly VirtualProcessor[];
+  /** Handlers are registered for MSRs that the core does not know. */
+  servesMsrs(): boolean;
   step(processor: VirtualProcessor, count: number): VmExit;
   wake(): void;
 }
@@ -74,6 +76,7 @@ export class VirtualProcessor {
   readonly exit: ExitSlot;
   readonly #core: Core;
   readonly #host: ProcessorHost;
+  #exitOnMsr = false;
 
   constructor(
     readonly index: number,
@@ -118,11 +121,6 @@ export class VirtualProcessor {
     this.#host.wake();
   }
 
-  /** No processor of the partition is active. */
-  get partitionIdle(): boolean {
-    return this.#host.processors.every((processor) => processor.activity !== "active");
-  }
-
   /** Reads many registers into one array, without allocation when the array is the same as last time. */
   read(names: readonly RegisterName[], into: BigUint64Array): void {
     this.registers.read(names, into);
@@ -134,6 +132,15 @@ export class VirtualProcessor {
       throw new HypervisorError("invalid-argument", `cannot step ${count} instructions`);
     }
     return this.#host.step(this, count);
+  }
+
+  /** RESET state; processors behind the first then wait for a start-up. */
+  reset(): void {
+    this.select();
+    this.exit.pending = false;
+    // Answers to an instruction that will not be executed again.
+    if (this.#core.getU32(v.REPLAY_PROCESSOR) === this.index) this.#core.setU32(v.REPLAY_COUNT, 0);
+    this.#core.exports.reset(this.index);
   }
 
   /** Starts a processor that waits for one, as a start-up IPI does: real mode at vector * 4 KiB. */
@@ -189,6 +196,11 @@ export class VirtualProcessor {
     this.#host.wake();
   }
 
+  /** Unknown MSRs that no handler serves are exits, by `intercept`. */
+  get exitsOnMsr(): boolean {
+    return this.#exitOnMsr;
+  }
+
   /** Chooses what leaves to the host. Fields that are absent stay as they are. */
   intercept(what: Intercepts): void {
     this.select();
@@ -198,7 +210,8 @@ export class VirtualProcessor {
     };
     change(what.hlt, v.INTERCEPT_HLT);
     change(what.cpuid, v.INTERCEPT_CPUID);
-    change(what.msr, v.INTERCEPT_MSR);
+    this.#exitOnMsr = what.msr ?? this.#exitOnMsr;
+    change(this.#exitOnMsr || this.#host.servesMsrs(), v.INTERCEPT_MSR);
     change(what.hypercall, v.INTERCEPT_HYPERCALL);
     this.#core.setU32(v.INTERCEPTS, bits);
     if (what.exceptions !== undefined) {

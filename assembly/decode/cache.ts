@@ -222,7 +222,7 @@ function discard(block: usize, writtenFrame: u32): void {
   store<u16>(block, 0, LIVE);
   const frame = load<u32>(block, FRAME);
   let at = bucket(frame, load<u16>(block, FIRST), load<u32>(block, BLOCK_MODE));
-  while (<usize>load<u32>(at) != block) at = load<u32>(at) + HASH_NEXT;
+  while (<usize>load<u32>(at) != block) at = <usize>load<u32>(at) + HASH_NEXT;
   store<u32>(at, load<u32>(block, HASH_NEXT));
   unlist(block, frame);
   const second = load<u32>(block, FRAME2);

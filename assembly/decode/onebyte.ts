@@ -148,8 +148,8 @@ export function oneByte(u: usize): void {
       if (isRegister()) popRegister(u, rm);
       break;
     case 0x90:
-      if (repeat == 3) emit(u, Op.PAUSE, operandSize);
-      else if ((rex & 1) != 0) exchangeA(u, 8);
+      if ((rex & 1) != 0) exchangeA(u, 8);
+      else if (repeat == 3) emit(u, Op.PAUSE, operandSize);
       else emit(u, Op.NOP, operandSize);
       break;
     case 0x91: case 0x92: case 0x93: case 0x94: case 0x95: case 0x96: case 0x97:
@@ -224,6 +224,7 @@ export function oneByte(u: usize): void {
     case 0xd7: implied(u, Op.XLAT, 0); break;
     case 0xd8: case 0xd9: case 0xda: case 0xdb: case 0xdc: case 0xdd: case 0xde: case 0xdf:
       rmReg(u, Op.X87, operandSize);
+      setImm(u, opcode & 7);
       break;
     case 0xe0: loop(u, Op.LOOPNE); break;
     case 0xe1: loop(u, Op.LOOPE); break;
@@ -433,7 +434,8 @@ function group5(u: usize): void {
     }
     case 3: case 5:
       memoryOnly();
-      rmOnly(u, extension == 3 ? Op.CALL_FAR_M : Op.JMP_FAR_M, operandSize);
+      // AMD processors ignore REX.W here.
+      rmOnly(u, extension == 3 ? Op.CALL_FAR_M : Op.JMP_FAR_M, operandSize == 3 ? 2 : operandSize);
       break;
     case 6:
       rmOnly(u, Op.PUSH, stackOperandSize());

@@ -1,18 +1,21 @@
 // Far transfers and software interrupts (SDM vol. 2: CALL, JMP, RET, IRET, INT n, BOUND, UD). What they do
 // is in vcpu/gate, return, task and deliver; here they meet their operands.
 //
-//   far pointer in imm: 47:32 selector | 31:0 offset; in memory: offset of the operand size, then selector
+//   far pointer in imm: 47:32 selector | 31:0 offset; in memory: offset of 2 or 4 bytes, then selector
+//   (REX.W does not make it 8 bytes on AMD processors)
 
-import { uopImm, uopSeg, uopSize, uopSrc } from "../decode/uop";
+import { EXCEPTION_BITMAP, EXIT_LENGTH, FAULT } from "../layout";
+import { uopImm, uopLength, uopSeg, uopSize, uopSrc } from "../decode/uop";
 import { readData } from "../vcpu/access";
-import { linear } from "../vcpu/address";
+import { linear, linearWithOffset } from "../vcpu/address";
 import { softwareInterrupt } from "../vcpu/deliver";
+import { ExitReason, fillExit } from "../vcpu/exit";
 import { raise, raiseUD } from "../vcpu/fault";
 import { getOF } from "../vcpu/flags";
 import { farCall, farJump } from "../vcpu/gate";
 import { farReturn, interruptReturn } from "../vcpu/return";
 import { faulted, isCode64, nextRip, reg16, reg32 } from "../vcpu/state";
-import { Status } from "../vcpu/status";
+import { Fault, Status } from "../vcpu/status";
 import { EventType, VECTOR_BP, VECTOR_BR, VECTOR_DB, VECTOR_OF } from "../x86/vectors";
 
 /** Address `bytes` further on in an operand of several parts. */
@@ -36,13 +39,11 @@ let farSelector: u32 = 0;
 function readFarPointer(u: usize): u64 {
   const bytes: u32 = 1 << uopSize(u);
   const seg = uopSeg(u);
-  const at = linear(u, bytes + 2);
-  let offset: u64;
-  if (bytes == 4) offset = <u64>readData<u32>(at, seg);
-  else if (bytes == 8) offset = readData<u64>(at, seg);
-  else offset = <u64>readData<u16>(at, seg);
+  const at = linear(u, bytes);
+  const offset = bytes == 4 ? <u64>readData<u32>(at, seg) : <u64>readData<u16>(at, seg);
   if (faulted()) return 0;
-  farSelector = <u32>readData<u16>(further(at, bytes), seg);
+  // Behind the end of a 16-bit segment the selector comes from its start.
+  farSelector = <u32>readData<u16>(linearWithOffset(u, bytes, 2, false), seg);
   return offset;
 }
 export function callFarM(u: usize): i32 {
@@ -62,15 +63,21 @@ export function iret(u: usize): i32 { return interruptReturn(1 << uopSize(u), ne
 export function int_(u: usize): i32 {
   return softwareInterrupt(<u32>uopImm(u) & 0xff, EventType.SOFTWARE_INTERRUPT, nextRip(u));
 }
-export function int3(u: usize): i32 {
-  return softwareInterrupt(VECTOR_BP, EventType.SOFTWARE_EXCEPTION, nextRip(u));
+/** INT3, INTO and INT1 are exceptions that the host may have asked to see: before the IDT is looked at. */
+function softwareException(u: usize, vector: u32, type: EventType): i32 {
+  if (((load<u32>(EXCEPTION_BITMAP) >> vector) & 1) == 0) return softwareInterrupt(vector, type, nextRip(u));
+  fillExit(ExitReason.EXCEPTION, vector, 0, 0);
+  store<u32>(EXIT_LENGTH, uopLength(u));
+  store<u32>(FAULT, Fault.EXIT);
+  return Status.FAULT;
 }
+export function int3(u: usize): i32 { return softwareException(u, VECTOR_BP, EventType.SOFTWARE_EXCEPTION); }
 export function into(u: usize): i32 {
   if (getOF() == 0) return Status.NEXT;
-  return softwareInterrupt(VECTOR_OF, EventType.SOFTWARE_EXCEPTION, nextRip(u));
+  return softwareException(u, VECTOR_OF, EventType.SOFTWARE_EXCEPTION);
 }
 export function int1(u: usize): i32 {
-  return softwareInterrupt(VECTOR_DB, EventType.PRIVILEGED_SOFTWARE_EXCEPTION, nextRip(u));
+  return softwareException(u, VECTOR_DB, EventType.PRIVILEGED_SOFTWARE_EXCEPTION);
 }
 
 /** BOUND: a signed index between two signed bounds in memory, else #BR. */
@@ -80,15 +87,15 @@ export function bound(u: usize): i32 {
   let lower: i32;
   let upper: i32;
   if (uopSize(u) == 1) {
-    const at = linear(u, 4);
     index = <i32>(<i16>reg16(uopSrc(u)));
-    lower = <i32>(<i16>readData<u16>(at, seg));
-    upper = <i32>(<i16>readData<u16>(further(at, 2), seg));
+    lower = <i32>(<i16>readData<u16>(linear(u, 2), seg));
+    if (faulted()) return Status.FAULT;
+    upper = <i32>(<i16>readData<u16>(linearWithOffset(u, 2, 2, false), seg));
   } else {
-    const at = linear(u, 8);
     index = <i32>reg32(uopSrc(u));
-    lower = <i32>readData<u32>(at, seg);
-    upper = <i32>readData<u32>(further(at, 4), seg);
+    lower = <i32>readData<u32>(linear(u, 4), seg);
+    if (faulted()) return Status.FAULT;
+    upper = <i32>readData<u32>(linearWithOffset(u, 4, 4, false), seg);
   }
   if (faulted()) return Status.FAULT;
   return index < lower || index > upper ? raise(VECTOR_BR) : Status.NEXT;

@@ -200,7 +200,8 @@ export function lsl(u: usize): i32 {
 /** ARPL: raises the RPL of the destination selector to that of the source. */
 export function arpl(u: usize): i32 {
   if (isRealOrV86()) return raiseUD();
-  const selector = <u32>readRmForWrite(u, 1);
+  // The operand must be writable only if it is written.
+  const selector = <u32>readRm(u, 1);
   if (faulted()) return Status.FAULT;
   const rpl = reg16(uopSrc(u)) & SELECTOR_RPL;
   if ((selector & SELECTOR_RPL) >= rpl) return setZero(false);

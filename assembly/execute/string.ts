@@ -15,17 +15,19 @@ import {
   SYSTEM_FLAGS,
   TICKS_NOT_RETIRED,
 } from "../layout";
-import { Prefix, uopAddressSize, uopPrefix, uopSeg, uopSize } from "../decode/uop";
+import { Op } from "../decode/op";
+import { Prefix, uopAddressSize, uopOp, uopPrefix, uopSeg, uopSize } from "../decode/uop";
 import { hostForRead, hostForWrite, probeWrite, readData, writeData } from "../vcpu/access";
 import { BAD_LINEAR, segmentAddress } from "../vcpu/address";
 import { EXIT_REP, EXIT_STRING } from "../vcpu/exit";
+import { noteResumeFlag } from "../vcpu/debug";
 import { clearFault } from "../vcpu/fault";
 import { getZF } from "../vcpu/flags";
 import { ioAllowed } from "../vcpu/ioperm";
 import { hostRead, hostWrite } from "../mmu/tables";
-import { RAX, RCX, RDI, RDX, RSI, faulted, reg16, regRead, regWrite, ripOf, segEffective, setRip, systemFlags } from "../vcpu/state";
+import { RAX, RCX, RDI, RDX, RSI, faulted, reg16, regRead, regWrite, ripOf, segEffective, setRip, systemFlags, markContextStale } from "../vcpu/state";
 import { Status } from "../vcpu/status";
-import { DF, TF } from "../x86/flags";
+import { DF, RF, TF } from "../x86/flags";
 import { ES } from "../x86/segment";
 import { cmp } from "./alu";
 import { afterOutput, portInput, portOutput } from "./io";
@@ -65,10 +67,17 @@ function settle(u: usize, done: u32, more: bool): i32 {
   }
   store<u64>(TICKS_NOT_RETIRED, load<u64>(TICKS_NOT_RETIRED) + <u64>done);
   setRip(ripOf(u));
+  // What interrupts a repeated string instruction finds RF set (SDM vol. 3, 18.3.1.1).
+  store<u32>(SYSTEM_FLAGS, systemFlags() | RF);
+  noteResumeFlag();
+  markContextStale();
   return Status.JUMP_SYNC;
 }
-/** A data breakpoint was met: the trap comes between two elements. */
-@inline function isTrapped(): bool { return load<u32>(DEBUG_HITS) != 0; }
+/**
+ * The element that took the ordinary path ends this execution: it met a data breakpoint, whose trap comes
+ * between two elements, or it overwrote this block's code, perhaps this very instruction.
+ */
+@inline function mustStop(u: usize): bool { return load<u32>(DEBUG_HITS) != 0 || uopOp(u) == Op.STALE; }
 
 // ---- runs -----------------------------------------------------------------------------------------
 
@@ -161,7 +170,7 @@ function movsOf<T>(u: usize): i32 {
     if (!moveElement<T>(u, size)) break;
     countElement(size);
     done++;
-    if (isTrapped()) break;
+    if (mustStop(u)) break;
   }
   return settle(u, done, <u64>done < count);
 }
@@ -220,7 +229,7 @@ function stosOf<T>(u: usize): i32 {
     if (!storeElement<T>(size)) break;
     countElement(size);
     done++;
-    if (isTrapped()) break;
+    if (mustStop(u)) break;
   }
   return settle(u, done, <u64>done < count);
 }
@@ -274,7 +283,7 @@ function lodsOf<T>(u: usize): i32 {
     if (!loadElement<T>(u, size)) break;
     countElement(size);
     done++;
-    if (isTrapped()) break;
+    if (mustStop(u)) break;
   }
   return settle(u, done, <u64>done < count);
 }
@@ -341,7 +350,7 @@ function scasOf<T>(u: usize): i32 {
       done++;
     }
     ended = (getZF() != 0) != equal;
-    if (isTrapped()) break;
+    if (mustStop(u)) break;
   }
   return settle(u, done, !ended && <u64>done < count);
 }
@@ -414,7 +423,7 @@ function cmpsOf<T>(u: usize): i32 {
       done++;
     }
     ended = (getZF() != 0) != equal;
-    if (isTrapped()) break;
+    if (mustStop(u)) break;
   }
   return settle(u, done, !ended && <u64>done < count);
 }
@@ -463,7 +472,7 @@ function transfer<T>(u: usize, write: bool): i32 {
     if (!portElement<T>(u, size, write)) break;
     countElement(size);
     done++;
-    if (isTrapped()) break;
+    if (mustStop(u)) break;
   }
   const status = settle(u, done, <u64>done < count);
   return status == Status.NEXT ? after : status;

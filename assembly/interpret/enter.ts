@@ -2,24 +2,35 @@
 // the code segment's limit and the canonical form are checked; hot jumps skip it through the jump cache,
 // whose entries carry the fetch context they were made in.
 
-import { CODE_PARTIAL, CONTEXT_STALE, FETCH_TAG, MODE, RIP_PAGE, SCRATCH_UOP } from "../layout";
+import { CODE_PARTIAL, CONTEXT_STALE, FETCH_TAG, GPR, MODE, RIP_PAGE, SCRATCH_UOP } from "../layout";
 import { blockFrame2, decodeBlock, decodeCrossing, findBlock, NO_FRAME } from "../decode/cache";
 import { MODE_CODE, MODE_CODE64 } from "../decode/mode";
 import { Op } from "../decode/op";
 import { UOP, UOP_LENGTH, UOP_OFFSET, UOP_OP, UOP_PLAIN, UOP_REMAIN, uopLength } from "../decode/uop";
 import { frameHost } from "../memory/frames";
 import { fetchCode } from "../vcpu/fetch";
+import { probeWrite } from "../vcpu/access";
 import { isCanonical } from "../vcpu/address";
 import { raiseGP } from "../vcpu/fault";
-import { segBase, segLimit, setRip } from "../vcpu/state";
-import { CS } from "../x86/segment";
+import { RSP, segBase, segLimit, setRip } from "../vcpu/state";
+import { CS, SS } from "../x86/segment";
 
 @inline function code64(): bool { return (load<u32>(MODE) & MODE_CODE) == MODE_CODE64; }
 
+@inline function inside(target: u64): bool {
+  return code64() ? isCanonical(target) : <u32>target <= segLimit(CS);
+}
 /** Near branch targets: within the code segment's limit, or canonical. Raises #GP(0) otherwise. */
 @inline export function plausible(target: u64): bool {
-  if (code64() ? isCanonical(target) : <u32>target <= segLimit(CS)) return true;
+  if (inside(target)) return true;
   raiseGP(0);
+  return false;
+}
+/** The same for a call: a stack that cannot take the return address faults first. */
+@inline export function callable<T>(target: u64): bool { return inside(target) || refuseCall(sizeof<T>()); }
+function refuseCall(size: u32): bool {
+  const below = load<u64>(RSP, GPR) - <u64>size;
+  if (probeWrite(code64() ? below : below & 0xffff_ffff, size, SS)) raiseGP(0);
   return false;
 }
 

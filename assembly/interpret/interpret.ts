@@ -26,7 +26,7 @@ import { raiseGP, raiseUD } from "../vcpu/fault";
 import { condition } from "../vcpu/flags";
 import { faulted, nextRip, RAX, RDX, rip, ripOf, setRip } from "../vcpu/state";
 import { Status } from "../vcpu/status";
-import { enter, plausible } from "./enter";
+import { callable, enter, plausible } from "./enter";
 import {
   cmpTaken,
   drop,
@@ -409,7 +409,7 @@ export function interpret(from: usize): void {
       case Op.LEAVE64: if (!leave<u64>()) break; u += UOP; continue;
 
       case Op.CALL_REL32: {
-        if ((load<u32>(u, UOP_LINK) == 0 && !plausible((nextRip(u) + <u64>uopImm(u)) & load<u64>(RIP_MASK))) || !push<u32>(returnAddress<u32>(u))) break;
+        if ((load<u32>(u, UOP_LINK) == 0 && !callable<u32>((nextRip(u) + <u64>uopImm(u)) & load<u64>(RIP_MASK))) || !push<u32>(returnAddress<u32>(u))) break;
         outcome = TAKEN;
         break;
       }
@@ -422,13 +422,13 @@ export function interpret(from: usize): void {
       }
       case Op.CALL_R32: {
         target = <u64>reg<u32>(uopDst(u));
-        if (!plausible(target) || !push<u32>(returnAddress<u32>(u))) break;
+        if (!callable<u32>(target) || !push<u32>(returnAddress<u32>(u))) break;
         outcome = JUMP;
         break;
       }
       case Op.CALL_M32: {
         target = <u64>memoryOperand<u32>(u);
-        if (faulted() || !plausible(target) || !push<u32>(returnAddress<u32>(u))) break;
+        if (faulted() || !callable<u32>(target) || !push<u32>(returnAddress<u32>(u))) break;
         outcome = JUMP;
         break;
       }
@@ -445,7 +445,7 @@ export function interpret(from: usize): void {
         break;
       }
       case Op.CALL_REL64: {
-        if ((load<u32>(u, UOP_LINK) == 0 && !plausible((nextRip(u) + <u64>uopImm(u)) & load<u64>(RIP_MASK))) || !push<u64>(returnAddress<u64>(u))) break;
+        if ((load<u32>(u, UOP_LINK) == 0 && !callable<u64>((nextRip(u) + <u64>uopImm(u)) & load<u64>(RIP_MASK))) || !push<u64>(returnAddress<u64>(u))) break;
         outcome = TAKEN;
         break;
       }
@@ -458,13 +458,13 @@ export function interpret(from: usize): void {
       }
       case Op.CALL_R64: {
         target = <u64>reg<u64>(uopDst(u));
-        if (!plausible(target) || !push<u64>(returnAddress<u64>(u))) break;
+        if (!callable<u64>(target) || !push<u64>(returnAddress<u64>(u))) break;
         outcome = JUMP;
         break;
       }
       case Op.CALL_M64: {
         target = <u64>memoryOperand<u64>(u);
-        if (faulted() || !plausible(target) || !push<u64>(returnAddress<u64>(u))) break;
+        if (faulted() || !callable<u64>(target) || !push<u64>(returnAddress<u64>(u))) break;
         outcome = JUMP;
         break;
       }

@@ -17,7 +17,7 @@ import { DS, SS } from "../x86/segment";
 import { checkAlignment, noteBreakpoints } from "./data-check";
 import { EXIT_UNMAPPED, EXIT_WRITE, ExitReason, hostAccess } from "./exit";
 import { raisePF, raiseSegment } from "./fault";
-import { faulted, isLongMode } from "./state";
+import { faulted, isLongMode, segEffective } from "./state";
 
 // ---- fast paths -----------------------------------------------------------------------------------
 
@@ -162,30 +162,34 @@ function place(linear: u64, seg: u32, access: u32): i32 {
   return frame;
 }
 
-/** #AC and data breakpoints; false when #AC was raised. */
-@inline function checked(linear: u64, size: u32, access: u32, write: bool): bool {
+/** Alignment comes first, even before a page fault (measured on AMD processors). False: #AC was raised. */
+@inline function aligned(linear: u64, size: u32, access: u32): bool {
   if (load<u32>(DATA_CHECKED) == 0 || (access & IMPLICIT) != 0) return true;
-  if (!checkAlignment(linear, size, (access & USER) != 0)) return false;
-  noteBreakpoints(linear, size, write);
-  return true;
+  return checkAlignment(linear, size, (access & USER) != 0);
+}
+/** Data breakpoints, once the access is known to succeed. */
+@inline function note(linear: u64, size: u32, access: u32, write: bool): void {
+  if (load<u32>(DATA_CHECKED) != 0 && (access & IMPLICIT) == 0) noteBreakpoints(linear, size, write);
 }
 
 function readAs(linear: u64, size: u32, seg: u32, access: u32): u64 {
-  if (faulted()) return 0;
+  if (faulted() || !aligned(linear, size, access)) return 0;
   const offset = <u32>linear & 0xfff;
   if (offset + size > 4096) return readCrossing(linear, size, seg, access);
   const frame = place(linear, seg, access);
-  if (frame == FAILED || !checked(linear, size, access, false)) return 0;
+  if (frame == FAILED) return 0;
+  note(linear, size, access, false);
   if (frame == DEVICE) return readDevice(load<u64>(WALK_GPA), linear, size);
   return loadSized(frameHost(frame) + offset, size);
 }
 
 function writeAs(linear: u64, size: u32, seg: u32, value: u64, access: u32): bool {
-  if (faulted()) return false;
+  if (faulted() || !aligned(linear, size, access)) return false;
   const offset = <u32>linear & 0xfff;
   if (offset + size > 4096) return writeCrossing(linear, size, seg, value, access);
   const frame = place(linear, seg, access);
-  if (frame == FAILED || !checked(linear, size, access, true)) return false;
+  if (frame == FAILED) return false;
+  note(linear, size, access, true);
   if (frame == DEVICE) return writeDevice(load<u64>(WALK_GPA), linear, size, value);
   writeFrame(frame, load<u64>(WALK_GPA), offset, size, value);
   return true;
@@ -204,12 +208,20 @@ function probeAs(linear: u64, size: u32, seg: u32, access: u32): bool {
   }
 }
 
+/**
+ * An access through a flat segment ran over its limit at 4 GiB. Other segments have been checked by
+ * vcpu/address, and those with a base may wrap.
+ */
+@inline function wraps(next: u64, linear: u64, seg: u32, access: u32): bool {
+  return next < linear && (access & IMPLICIT) == 0 && segEffective(seg) == 0;
+}
+
 function readCrossing(linear: u64, size: u32, seg: u32, access: u32): u64 {
   const offset = <u32>linear & 0xfff;
   const first = 4096 - offset;
   const next = advance(linear, first, access);
   // A pair with a non-canonical half faults before either page is looked at.
-  if (!isCanonical(next)) {
+  if (!isCanonical(next) || wraps(next, linear, seg, access)) {
     raiseSegment(seg);
     return 0;
   }
@@ -219,7 +231,7 @@ function readCrossing(linear: u64, size: u32, seg: u32, access: u32): u64 {
   const nextFrame = place(next, seg, access);
   if (nextFrame == FAILED) return 0;
   const nextGpa = load<u64>(WALK_GPA);
-  if (!checked(linear, size, access, false)) return 0;
+  note(linear, size, access, false);
   const low = frame == DEVICE ? readPieces(gpa, linear, first) : loadSized(frameHost(frame) + offset, first);
   const rest = size - first;
   const high = nextFrame == DEVICE ? readPieces(nextGpa, next, rest) : loadSized(frameHost(nextFrame), rest);
@@ -230,7 +242,7 @@ function writeCrossing(linear: u64, size: u32, seg: u32, value: u64, access: u32
   const offset = <u32>linear & 0xfff;
   const first = 4096 - offset;
   const next = advance(linear, first, access);
-  if (!isCanonical(next)) {
+  if (!isCanonical(next) || wraps(next, linear, seg, access)) {
     raiseSegment(seg);
     return false;
   }
@@ -240,7 +252,7 @@ function writeCrossing(linear: u64, size: u32, seg: u32, value: u64, access: u32
   const nextFrame = place(next, seg, access);
   if (nextFrame == FAILED) return false;
   const nextGpa = load<u64>(WALK_GPA);
-  if (!checked(linear, size, access, true)) return false;
+  note(linear, size, access, true);
   // Devices first: an exit executes the instruction again, so no RAM may have changed before it.
   const high = value >> (<u64>first << 3);
   if (frame == DEVICE && !writePieces(gpa, linear, first, value)) return false;

@@ -84,6 +84,17 @@ export function push(size: u32, value: u64): bool {
   if (faulted()) return false;
   return writeStackAs(address, size, value, user);
 }
+/**
+ * Reads the slot `index` above the cursor without moving it: returns look at the selector and the flags
+ * before the offset, which shows in the address of a page fault. Callers test faulted().
+ */
+export function peek(size: u32, index: u32): u64 {
+  const cursor = pointer;
+  move(<i32>(size * index));
+  const value = pop(size);
+  pointer = cursor;
+  return value;
+}
 /** Pops `size` bytes from the current stack, zero-extended. Callers test faulted(). */
 export function pop(size: u32): u64 {
   const address = frameAddress(size);

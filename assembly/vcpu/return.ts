@@ -21,7 +21,14 @@ import {
 } from "./descriptor";
 import { raiseGP, raiseNP, raiseSS } from "./fault";
 import { rflags, setRflags } from "./flags";
-import { commitPointer, openCurrentStack, pop, setStackPointer, skip } from "./frame";
+import {
+  commitPointer,
+  openCurrentStack,
+  peek,
+  pop,
+  setStackPointer,
+  skip,
+} from "./frame";
 import { checkTarget, commitCode, isLongCode, isReservedCode } from "./gate";
 import { dropInnerSegments, loadNull, loadRealSegment, loadV86Segment } from "./load";
 import {
@@ -102,10 +109,11 @@ function fetchReturnStack(selector: u32, level: u32, long: bool): u64 {
 /** RETF: `size` bytes an operand, `drop` bytes of parameters released. */
 export function farReturn(size: u32, drop: u32): i32 {
   openCurrentStack();
+  const selector = <u32>peek(size, 1) & 0xffff;
+  if (faulted()) return Status.FAULT;
   const offset = pop(size);
   if (faulted()) return Status.FAULT;
-  const selector = <u32>pop(size) & 0xffff;
-  if (faulted()) return Status.FAULT;
+  skip(size);
   if (isRealOrV86()) {
     if (offset > <u64>segLimit(CS)) return raiseGP(0);
     skip(drop);
@@ -139,12 +147,13 @@ export function farReturn(size: u32, drop: u32): i32 {
 function returnReal(size: u32): i32 {
   if (isV86() && (systemFlags() & IOPL) != IOPL) return raiseGP(0);
   openCurrentStack();
+  const image = <u32>peek(size, 2);
+  if (faulted()) return Status.FAULT;
+  const selector = <u32>peek(size, 1) & 0xffff;
+  if (faulted()) return Status.FAULT;
   const offset = pop(size);
   if (faulted()) return Status.FAULT;
-  const selector = <u32>pop(size) & 0xffff;
-  if (faulted()) return Status.FAULT;
-  const image = <u32>pop(size);
-  if (faulted()) return Status.FAULT;
+  skip(2 * size);
   if (offset > <u64>segLimit(CS)) return raiseGP(0);
   commitPointer();
   loadRealSegment(CS, selector);
@@ -191,12 +200,13 @@ export function interruptReturn(size: u32, next: u64): i32 {
     return returnToLinkedTask(next) ? Status.JUMP_SYNC : Status.FAULT;
   }
   openCurrentStack();
+  const image = <u32>peek(size, 2);
+  if (faulted()) return Status.FAULT;
+  const selector = <u32>peek(size, 1) & 0xffff;
+  if (faulted()) return Status.FAULT;
   const offset = pop(size);
   if (faulted()) return Status.FAULT;
-  const selector = <u32>pop(size) & 0xffff;
-  if (faulted()) return Status.FAULT;
-  const image = <u32>pop(size);
-  if (faulted()) return Status.FAULT;
+  skip(2 * size);
   if (size == 4 && (image & VM) != 0 && cpl() == 0 && !isLongMode()) return returnToV86(offset, selector, image);
 
   const d = fetchReturnCode(selector);

@@ -49,6 +49,8 @@ export class Builder {
   /** Target of the memory operand fixed by setup (linear address). */
   target: number | undefined;
   noOverride = false;
+  private head: number[] = [];
+  private memory: Operand | undefined;
   /** Registers that the memory operand needs at their values. */
   readonly addressed: number[] = [];
   /** Meaningless prefixes to add. */
@@ -90,11 +92,18 @@ export class Builder {
     for (let i = 0; i < bytes; i++) this.patch[at + i] = Number((value >> BigInt(i * 8)) & 0xffn);
   }
 
-  build(): void {
+  /** Chooses everything; the segments are those of `program` where the instruction is part of one. */
+  build(program?: Builder): void {
     const r = this.random;
     for (let i = 0; i < 16; i++) this.gpr[i] = this.mode === 64 ? r.operand() : i < 8 ? r.operand() & 0xffff_ffffn : 0n;
     this.flags = (r.u32() & 0x8d5) | 0x202 | (r.oneIn(4) ? 0x400 : 0) | (r.oneIn(40) ? 0x40000 : 0);
-    this.chooseSegments();
+    if (program === undefined) {
+      this.chooseSegments();
+    } else {
+      this.segments = program.segments;
+      this.fsBase = program.fsBase;
+      this.gsBase = program.gsBase;
+    }
     this.chooseAddressSize();
     this.gpr[SP] = this.stackAddress(this.chooseStack());
     // Instructions may begin anywhere, also where they cross into the second page.
@@ -230,8 +239,8 @@ export class Builder {
     if (this.target !== undefined) return this.target;
     const { segment } = this.segmentFor(override, usesStack);
     if (addressSize === 2 && (segment === undefined || segment.base === 0)) return LOW + this.random.below(0x1fe0);
-    // Segments with a limit: sometimes around it.
-    if (segment !== undefined && segment.base !== 0 && this.random.oneIn(6)) {
+    // Segments with a limit: sometimes around it, often where 16-bit offsets wrap.
+    if (segment !== undefined && segment.base !== 0 && this.random.oneIn(segment === LDT[Ldt.WRAP] ? 2 : 6)) {
       return segment.base + ((limitOf(segment) + 1 - this.random.below(this.form.access + 2)) & 0xffff);
     }
     return this.chooseTarget(this.form.access);
@@ -381,17 +390,24 @@ export class Builder {
       if (!form.bare && r.oneIn(40) && prefixes.length > 0) prefixes.splice(r.below(prefixes.length), 0, 0x40 | r.below(16));
       head.push(0x40 | (w << 3) | (rexR << 2) | (rexX << 1) | rexB);
     }
-    const bytes = [...prefixes, ...head, ...opcode, ...modrm];
-    if (operand !== undefined) {
-      let { disp } = operand;
-      if (operand.relative !== undefined) {
-        disp = Number(BigInt.asIntN(32, operand.relative - this.rip - BigInt(bytes.length + 4 + form.imm)));
-      }
-      for (let i = 0; i < operand.dispBytes; i++) bytes.push((disp >> (i * 8)) & 0xff);
-    }
+    this.head = [...prefixes, ...head, ...opcode, ...modrm];
+    this.memory = operand;
     this.imm = this.fixedImm ?? r.operand() & ((1n << BigInt(form.imm * 8)) - 1n);
-    for (let i = 0; i < form.imm; i++) bytes.push(Number((this.imm >> BigInt(i * 8)) & 0xffn));
-    this.bytes = bytes;
+    this.bytes = this.encodeAt(this.rip);
+  }
+
+  /** The bytes of the instruction at an address: RIP-relative displacements depend on it. */
+  encodeAt(rip: bigint): number[] {
+    const bytes = [...this.head];
+    if (this.memory !== undefined) {
+      let { disp } = this.memory;
+      if (this.memory.relative !== undefined) {
+        disp = Number(BigInt.asIntN(32, this.memory.relative - rip - BigInt(bytes.length + 4 + this.form.imm)));
+      }
+      for (let i = 0; i < this.memory.dispBytes; i++) bytes.push((disp >> (i * 8)) & 0xff);
+    }
+    for (let i = 0; i < this.form.imm; i++) bytes.push(Number((this.imm >> BigInt(i * 8)) & 0xffn));
+    return bytes;
   }
 }
 

@@ -41,7 +41,7 @@ struct input {
   uint16_t selector[6];
   uint8_t single_step, spare;
   uint16_t code_length, patch_offset, patch_length; /* the patch lies in the concatenated regions */
-  uint8_t code[144], patch[64];
+  uint8_t code[272], patch[64];
 };
 struct output {
   uint64_t gpr[16], rip, fs_base, gs_base;
@@ -52,7 +52,7 @@ struct output {
   uint32_t error;
   uint64_t cr2;
 };
-_Static_assert(sizeof(struct input) == 384, "input record");
+_Static_assert(sizeof(struct input) == 512, "input record");
 _Static_assert(sizeof(struct output) == 184, "output record");
 
 static uint8_t template[TOTAL];
@@ -148,7 +148,10 @@ static void load(ucontext_t *context) {
         (r != 3 || low_mapped))
       memcpy((uint8_t *)region[r].base + (c->patch_offset - at), c->patch, c->patch_length);
   }
-#ifndef __x86_64__
+#ifdef __x86_64__
+  /* CS, GS, FS, SS: a far return may have left for another code segment. */
+  g[REG_CSGSFS] = (greg_t)(0x33ull | 0x2bull << 48);
+#else
   static const int segments[6] = { REG_ES, REG_CS, REG_SS, REG_DS, REG_FS, REG_GS };
   for (int i = 0; i < 6; i++) g[segments[i]] = c->selector[i];
 #endif

@@ -35,6 +35,8 @@ export interface Form {
   readonly setup: ((b: Builder) => void) | undefined;
   /** Ends with a single step instead of the HLT behind it. */
   readonly step: boolean;
+  /** Stands for a short program of other forms. */
+  readonly sequence: boolean;
   /** AC stays clear: what a processor probes for alignment is its own affair. */
   readonly aligned: boolean;
   /** A fault may leave part of what the instruction pushes in memory, or pops in registers. */
@@ -60,6 +62,7 @@ const DEFAULTS: Omit<Form, "name" | "opcode"> = {
   undefined: 0,
   setup: undefined,
   step: false,
+  sequence: false,
   aligned: false,
   partial: false,
   bare: false,

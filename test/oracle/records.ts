@@ -4,8 +4,9 @@
 import { Builder, Region } from "./builder.js";
 import type { Instance } from "./forms.js";
 import { Random } from "./random.js";
+import { sequenceBytes } from "./sequence.js";
 
-export const INPUT = 384;
+export const INPUT = 512;
 export const OUTPUT = 184;
 export const FieldOffset = {
   RIP: 128,
@@ -19,7 +20,7 @@ export const FieldOffset = {
   PATCH_OFFSET: 172,
   PATCH_LENGTH: 174,
   CODE: 176,
-  PATCH: 320,
+  PATCH: 448,
   // output
   VECTOR: 168,
   SIGNAL: 169,
@@ -50,6 +51,7 @@ export interface Case {
 export function makeCase(instance: Instance, random: Random, lowMapped: boolean): Case {
   const b = new Builder(random, instance.mode, instance.form, lowMapped);
   b.build();
+  if (instance.form.sequence) b.bytes = sequenceBytes(b);
   const input = new Uint8Array(INPUT);
   const view = new DataView(input.buffer);
   b.gpr.forEach((value, i) => {

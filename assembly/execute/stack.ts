@@ -2,10 +2,12 @@
 // the operand size says what is moved, the stack width (SS.B, or 64 bits) which part of rSP addresses it
 // and moves. rSP changes after all accesses have succeeded.
 
+import { DATA_CHECKED } from "../layout";
 import { uopImm, uopSize, uopSrc } from "../decode/uop";
 import { probeRead, probeWrite } from "../vcpu/access";
 import { segmentAddress } from "../vcpu/address";
-import { RBP, RSP, faulted, reg64, regRead, regWrite, segSelector, setReg64, stackWidth } from "../vcpu/state";
+import { checkAlignment } from "../vcpu/data-check";
+import { RBP, RSP, cpl, faulted, reg64, regRead, regWrite, segSelector, setReg64, stackWidth } from "../vcpu/state";
 import { Status } from "../vcpu/status";
 import { SS } from "../x86/segment";
 import { loadSegmentRegister } from "./move";
@@ -29,8 +31,13 @@ export function pushValue(value: u64, size: u32): bool {
   moveStack(distance);
   return true;
 }
+/** Checks what an access to a cell would check, alignment included, and leaves it at that. */
+function canAccess(at: u64, size: u32, write: bool): bool {
+  if (faulted() || (load<u32>(DATA_CHECKED) != 0 && !checkAlignment(at, 1 << size, cpl() == 3))) return false;
+  return write ? probeWrite(at, 1 << size, SS) : probeRead(at, 1 << size, SS);
+}
 /** Checks that 1 << size bytes could be pushed. */
-export function probePush(size: u32): bool { return probeWrite(cell(-(<i64>1 << size), size, true), 1 << size, SS); }
+export function probePush(size: u32): bool { return canAccess(cell(-(<i64>1 << size), size, true), size, true); }
 /** Reads the cell `distance` bytes above the top; rSP does not move. */
 export function peekStack(distance: i64, size: u32): u64 {
   return readMemory(cell(distance, size, false), size, SS);
@@ -78,7 +85,7 @@ const REGISTERS: u32 = 8;
 export function pusha(u: usize): i32 {
   const size = uopSize(u);
   for (let n: u32 = 1; n <= REGISTERS; n++) {
-    if (!probeWrite(cell(-(<i64>n << size), size, true), 1 << size, SS)) return Status.FAULT;
+    if (!canAccess(cell(-(<i64>n << size), size, true), size, true)) return Status.FAULT;
   }
   for (let n: u32 = 1; n <= REGISTERS; n++) {
     const value = regRead(<usize>(n - 1) << 3, size);
@@ -117,17 +124,16 @@ export function popa(u: usize): i32 {
  */
 export function enter(u: usize): i32 {
   const size = uopSize(u);
-  const bytes: u32 = 1 << size;
   const reserve = uopImm(u) & 0xffff;
   const level = <i64>((<u32>uopImm(u) >> 16) & 31);
   const cells = level == 0 ? 1 : level + 1;
-  if (!probeWrite(cell(-(<i64>1 << size), size, true), bytes, SS)) return Status.FAULT;
+  if (!probePush(size)) return Status.FAULT;
   for (let n: i64 = 1; n < cells; n++) {
-    if (n < level && !probeRead(outerFrame(n, size), bytes, SS)) return Status.FAULT;
-    if (!probeWrite(cell(-((n + 1) << size), size, true), bytes, SS)) return Status.FAULT;
+    if (n < level && !canAccess(outerFrame(n, size), size, false)) return Status.FAULT;
+    if (!canAccess(cell(-((n + 1) << size), size, true), size, true)) return Status.FAULT;
   }
   const top = -(cells << size) - reserve;
-  if (!probeWrite(cell(top, size, true), bytes, SS)) return Status.FAULT;
+  if (!canAccess(cell(top, size, true), size, true)) return Status.FAULT;
 
   // The frame's address is all of rSP, also where the stack is narrower than the operand.
   const frame = (reg64(RSP) & ~stackMask()) | stackOffset(-(<i64>1 << size));

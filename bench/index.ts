@@ -24,10 +24,10 @@ const results = values.macro || all ? compareAll(positionals, Number(values.runs
 const events = results.filter((r) => r.eventNs !== undefined);
 if (events.length) {
   print();
-  print("ns per event        ours     v86");
+  print("ns per event          ours     v86");
   for (const r of events)
     print(
-      r.guest.padEnd(14) +
+      r.guest.padEnd(16) +
         (r.eventNs as number).toFixed(0).padStart(10) +
         (r.v86EventNs?.toFixed(0) ?? "-").padStart(8),
     );

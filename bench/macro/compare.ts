@@ -50,7 +50,7 @@ function runEngine(engine: "ringfence" | "v86", guest: string): EngineReport {
 const steadyMs = (report: EngineReport): number => report.totalMs - (report.roundMs[0] as number);
 
 function compare(benchmark: Benchmark, width: 32 | 64, runs: number): Comparison {
-  const guest = `${benchmark.name}${width}`;
+  const guest = `${benchmark.name}-${width}`;
   const ours: EngineReport[] = [];
   const theirs: EngineReport[] = [];
   for (let run = 0; run < runs; run++) {
@@ -90,11 +90,11 @@ function compare(benchmark: Benchmark, width: 32 | 64, runs: number): Comparison
 const cell = (value: number | undefined, digits: number, width: number): string =>
   (value === undefined ? "-" : value.toFixed(digits)).padStart(width);
 
-export const HEADING = "guest            ours ms    v86 ms  ratio steady   MIPS v86 MIPS";
+export const HEADING = "guest             ours ms    v86 ms  ratio steady   MIPS v86 MIPS";
 
 export function row(c: Comparison): string {
   return (
-    c.guest.padEnd(14) +
+    c.guest.padEnd(16) +
     cell(c.ringfenceMs, 0, 10) +
     cell(c.v86Ms, 0, 10) +
     cell(c.ratio, 2, 7) +
@@ -132,7 +132,7 @@ export function summary(results: readonly Comparison[]): { name: string; value: 
     lines.push({ name: "lowest ratio to v86 (CPU-bound)", value: lowest, goal: ">= 2", met: lowest >= 2 });
     lines.push({ name: "geometric mean of ratios", value: mean, goal: ">= 3", met: mean >= 3 });
   }
-  const integer = results.find((r) => r.guest === "integer32");
+  const integer = results.find((r) => r.guest === "integer-32");
   if (integer)
     lines.push({ name: "MIPS on the integer loop", value: integer.mips, goal: "> 200", met: integer.mips > 200 });
   const timed = results.filter((r) => r.v86ReadyMs !== undefined);

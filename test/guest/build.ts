@@ -11,7 +11,7 @@ const output = fileURLToPath(new URL("../../build/guests", import.meta.url));
 mkdirSync(output, { recursive: true });
 for (const benchmark of BENCHMARKS) {
   for (const width of benchmark.wide ? ([32, 64] as const) : ([32] as const)) {
-    writeFileSync(join(output, `${benchmark.name}${width}.elf`), assembleBenchmark(benchmark, width));
+    writeFileSync(join(output, `${benchmark.name}-${width}.elf`), assembleBenchmark(benchmark, width));
   }
 }
 writeFileSync(join(output, "demo.bin"), flat(assembleDemo()));

@@ -250,6 +250,92 @@ describe("16-bit TSS", () => {
   });
 });
 
+describe("16-bit and 32-bit tasks side by side", () => {
+  /** A 16-bit task whose code is at 7000h in the 16-bit segment. */
+  const small = (base: number, selector: number, source: number[]): void => {
+    m.descriptor(selector, d.segment({ type: d.TSS16, system: true, base, limit: 0x2b }));
+    const data = SELECTOR.data16;
+    const values = {
+      [T16.ip]: 0x7000,
+      [T16.flags]: 2,
+      [T16.sp]: 0x6ff0,
+      [T16.cs]: SELECTOR.code16,
+      [T16.ss]: data,
+      [T16.ds]: data,
+      [T16.es]: data,
+    };
+    for (const [offset, value] of Object.entries(values)) m.memory.writeUint16(base + Number(offset), value);
+    m.memory.write(0x7000, Uint8Array.from(source));
+  };
+  it("a 16-bit task called from a 32-bit one saves words and returns by IRET", () => {
+    m.setup();
+    // mov ax, 1234h; iret; int DONE
+    small(TSS_B, B, [0xb8, 0x34, 0x12, 0xcf, 0xcd, DONE]);
+    expect(m.run(`mov ebx, 0x11112222\ncall ${B}:0\nmov ecx, ebx`).vector).toBe(DONE);
+    expect(m.registers.rcx).toBe(0x11112222n);
+    expect(m.memory.readUint16(TSS_B + T16.ax)).toBe(0x1234);
+    expect(m.memory.readUint16(TSS_B + T16.ip)).toBe(0x7004);
+    expect(m.memory.readUint16(TSS_B)).toBe(SELECTOR.TSS);
+    expect(typeOf(B)).toBe(d.TSS16);
+  });
+  it("while it runs it is busy as type 3", () => {
+    m.setup();
+    small(TSS_B, B, [0xcd, DONE]);
+    m.run(`call ${B}:0`);
+    expect([typeOf(B), typeOf(SELECTOR.TSS)]).toEqual([d.TSS16_BUSY, d.TSS32_BUSY]);
+  });
+  it("a 16-bit task leaves CR3 alone", () => {
+    m.setup({ paging: "32-bit" });
+    small(TSS_B, B, [0xcd, DONE]);
+    const { cr3 } = m.registers;
+    expect(m.run(`jmp ${B}:0`).vector).toBe(DONE);
+    expect(m.registers.cr3).toBe(cr3);
+  });
+  it("an interrupt of ring 3 in a 16-bit task takes SS:SP of ring 0 from its words", () => {
+    m.setup();
+    m.descriptor(
+      C,
+      d.segment({ type: d.CODE_XR, dpl: 3, limit: 0xffff, big: false }),
+      d.segment({ type: d.DATA_RW, dpl: 3, limit: 0xffff, big: false }),
+    );
+    small(TSS_B, B, [0xcd, DONE]);
+    m.memory.writeUint16(TSS_B + T16.cs, C | 3);
+    for (const offset of [T16.ss, T16.ds, T16.es]) m.memory.writeUint16(TSS_B + offset, (C + 8) | 3);
+    m.memory.writeUint16(TSS_B + 2, 0x6800);
+    m.memory.writeUint16(TSS_B + 4, SELECTOR.data[0]);
+    const outcome = m.run(`jmp ${B}:0`);
+    expect(outcome).toMatchObject({ vector: DONE, cs: C | 3, ss: (C + 8) | 3 });
+    // The upper half of ESP is undefined after a switch to a 16-bit task.
+    expect((outcome.rsp as bigint) & 0xffffn).toBe(0x6ff0n);
+    expect(m.registers.rsp).toBe(0x6800n - 20n);
+  });
+});
+
+describe("tasks and virtual-8086 mode (SDM Vol. 3, 21.2.5)", () => {
+  it("a TSS with VM = 1 in its flags starts in virtual-8086 mode", () => {
+    m.setup();
+    m.gate(DONE, { dpl: 3 });
+    task({
+      fields: {
+        [T32.eflags]: 0x23002,
+        [T32.cs]: 0x600,
+        [T32.eip]: 0x1000,
+        [T32.ss]: 0x300,
+        [T32.esp]: 0x4000,
+        [T32.ds]: 0x1234,
+      },
+    });
+    for (const [offset, value] of [
+      [4, 0x25000],
+      [8, SELECTOR.data[0]],
+    ] as const)
+      m.memory.writeUint32(TSS_B + offset, value);
+    m.memory.write(0x7000, Uint8Array.of(0xcd, DONE));
+    expect(m.run(`jmp ${B}:0`)).toMatchObject({ vector: DONE, cs: 0x600, rip: 0x1002n, ss: 0x300, rsp: 0x4000n });
+    expect(m.frame(7)[6]).toBe(0x1234n);
+  });
+});
+
 describe("task gates", () => {
   it("CALL through a gate in the GDT", () => {
     m.setup();

@@ -231,7 +231,8 @@ function readCrossing(linear: u64, size: u32, seg: u32, access: u32): u64 {
   const nextFrame = place(next, seg, access);
   if (nextFrame == FAILED) return 0;
   const nextGpa = load<u64>(WALK_GPA);
-  note(linear, size, access, false);
+  note(linear, first, access, false);
+  note(next, size - first, access, false);
   const low = frame == DEVICE ? readPieces(gpa, linear, first) : loadSized(frameHost(frame) + offset, first);
   const rest = size - first;
   const high = nextFrame == DEVICE ? readPieces(nextGpa, next, rest) : loadSized(frameHost(nextFrame), rest);
@@ -252,7 +253,8 @@ function writeCrossing(linear: u64, size: u32, seg: u32, value: u64, access: u32
   const nextFrame = place(next, seg, access);
   if (nextFrame == FAILED) return false;
   const nextGpa = load<u64>(WALK_GPA);
-  note(linear, size, access, true);
+  note(linear, first, access, true);
+  note(next, size - first, access, true);
   // Devices first: an exit executes the instruction again, so no RAM may have changed before it.
   const high = value >> (<u64>first << 3);
   if (frame == DEVICE && !writePieces(gpa, linear, first, value)) return false;

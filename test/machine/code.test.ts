@@ -2,10 +2,10 @@
 // here every store is effective at once), and several processors in one partition.
 
 import { beforeAll, describe, expect, it } from "vitest";
-import { Hypervisor, type Partition } from "../../src/node.js";
+import type { Partition } from "../../src/node.js";
 import { assembleFragment } from "../guest/assemble.js";
 import * as d from "./descriptors.js";
-import { CODE, DONE, Machine } from "./machine.js";
+import { CODE, createHypervisor, DONE, Machine } from "./machine.js";
 
 let m: Machine;
 beforeAll(async () => {
@@ -91,9 +91,7 @@ describe("self-modifying code", () => {
 const SHARED = 0x500;
 
 async function processors(count: number, source: (n: number) => string): Promise<Partition> {
-  const other = process.env.RINGFENCE_WASM;
-  const { readFileSync } = await import("node:fs");
-  const hypervisor = await Hypervisor.create(other ? { wasm: readFileSync(other) } : {});
+  const hypervisor = await createHypervisor();
   const partition = hypervisor.createPartition({ memory: 1 << 20, processors: count });
   for (const processor of partition.processors) {
     const start = 0x1000 * (processor.index + 1);

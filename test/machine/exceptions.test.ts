@@ -235,6 +235,37 @@ describe("single step (SDM Vol. 3, 17.3.1.4)", () => {
     expect(outcome).toMatchObject({ vector: d.VECTOR.DB, rip: at("here") });
     expect(outcome.flags & d.FLAG.TF).toBe(0n);
   });
+  it("SYSCALL with TF in FMASK does not trap; without, it traps on the handler's first instruction", () => {
+    for (const masked of [true, false]) {
+      m.setup({ mode: "long", cpl: 3 });
+      m.registers.set("star", (0x08n << 32n) | (0x1bn << 48n));
+      m.registers.set("lstar", BigInt(STUBS + 0x70 * 16));
+      m.registers.set("sfmask", masked ? d.FLAG.TF : 0n);
+      const outcome = m.run("push 0x102\npopfq\nsyscall");
+      if (masked) expect(outcome.vector).toBe(0x70);
+      else expect(outcome).toMatchObject({ vector: d.VECTOR.DB, rip: BigInt(STUBS + 0x70 * 16) });
+    }
+  });
+  it("IRET into ring 3 with TF steps one instruction there", () => {
+    const outcome = m
+      .setup()
+      .run(
+        `push ${SELECTOR.data[3]}\npush ${ringStack(3)}\npush 0x102\npush ${SELECTOR.code[3]}\npush next\niretd\nnext: nop\nhere: nop`,
+      );
+    expect(outcome).toMatchObject({ vector: d.VECTOR.DB, rip: at("here"), cs: SELECTOR.code[3] });
+  });
+  it("a taken branch traps at its target", () => {
+    expect(m.setup().run("push 0x102\npopfd\njmp here\nnop\nhere: nop")).toMatchObject({
+      vector: d.VECTOR.DB,
+      rip: at("here"),
+    });
+  });
+  it("real mode traps too", () => {
+    expect(m.setup({ mode: "real" }).run("push 0x102\npopf\nnop\nhere: nop")).toMatchObject({
+      vector: d.VECTOR.DB,
+      rip: at("here"),
+    });
+  });
 });
 
 describe("debug registers (SDM Vol. 3, 17.2, 17.3.1)", () => {

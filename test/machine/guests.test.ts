@@ -1,17 +1,17 @@
 // The guest programs as a whole: the demonstration guest's output, and the benchmark guests' checksums
 // against the same computations in TypeScript.
 
-import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
-import { Hypervisor, loadImage } from "../../src/node.js";
+import { type Hypervisor, loadImage } from "../../src/node.js";
 import { ROUNDS } from "../guest/benchmarks.js";
 import { flat } from "../guest/elf.js";
 import { assembleBenchmark, assembleDemo } from "../guest/images.js";
+import { createHypervisor } from "./machine.js";
 
 let hypervisor: Hypervisor;
 beforeAll(async () => {
-  const other = process.env.RINGFENCE_WASM;
-  hypervisor = await Hypervisor.create(other ? { wasm: readFileSync(other) } : {});
+  hypervisor = await createHypervisor();
+});
 });
 
 function run(image: Uint8Array, options: Parameters<typeof loadImage>[2], ticks: number) {

@@ -92,6 +92,12 @@ const WIDTH: Record<Mode, CodeSize> = {
 };
 const code64 = (dpl: number): bigint => d.segment({ type: d.CODE_XR, dpl, long: true });
 
+/** RINGFENCE_WASM names another build of the core than the package's own, for instance a debug build. */
+export async function createHypervisor(): Promise<Hypervisor> {
+  const other = process.env.RINGFENCE_WASM;
+  return Hypervisor.create(other ? { wasm: readFileSync(other) } : {});
+}
+
 export class Machine {
   readonly processor: VirtualProcessor;
   mode: Mode = "protected32";
@@ -106,9 +112,7 @@ export class Machine {
   }
 
   static async create(processors = 1): Promise<Machine> {
-    // RINGFENCE_WASM names another build of the core, for instance one with debug information.
-    const other = process.env.RINGFENCE_WASM;
-    const hypervisor = await Hypervisor.create(other ? { wasm: readFileSync(other) } : {});
+    const hypervisor = await createHypervisor();
     return new Machine(hypervisor.createPartition({ memory: 16 << 20, processors }));
   }
 

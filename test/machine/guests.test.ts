@@ -12,7 +12,6 @@ let hypervisor: Hypervisor;
 beforeAll(async () => {
   hypervisor = await createHypervisor();
 });
-});
 
 function run(image: Uint8Array, options: Parameters<typeof loadImage>[2], ticks: number) {
   const partition = hypervisor.createPartition({ memory: 64 << 20 });

@@ -7,7 +7,10 @@ let passed = 0;
 let failed = 0;
 
 const introducer = String.fromCharCode(27);
-const log = readFileSync("build/test-results/log.txt", "utf8").replaceAll(new RegExp(`${introducer}\\[[0-9;]*m`, "g"), "");
+const log = readFileSync("build/test-results/log.txt", "utf8").replaceAll(
+  new RegExp(`${introducer}\\[[0-9;]*m`, "g"),
+  "",
+);
 for (const [, ok, all] of log.matchAll(/\[Tests\]:\s*(\d+)\s*\/\s*(\d+)/g)) {
   passed += Number(ok);
   failed += Number(all) - Number(ok);

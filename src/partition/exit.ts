@@ -111,7 +111,7 @@ export interface HaltExit extends ExitContext {
   complete(): void;
 }
 export interface PlainExit extends ExitContext {
-  readonly reason: "interruptWindow" | "tripleFault" | "canceled" | "budget" | "step" | "breakpoint" | "pause";
+  readonly reason: "interruptWindow" | "tripleFault" | "canceled" | "budget" | "step" | "breakpoint";
 }
 
 export type VmExit =

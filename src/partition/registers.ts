@@ -73,6 +73,8 @@ interface RegisterCell {
   readonly max: bigint;
   /** Register number for writeControl. */
   readonly control: number;
+  /** Reserved bits that always read as one. */
+  readonly ones: bigint;
 }
 
 const cells = new Map<string, RegisterCell>();
@@ -84,8 +86,9 @@ function define(
   kind: Kind = "plain",
   bits = size * 8,
   control = -1,
+  ones = 0,
 ): void {
-  cells.set(name, { name, kind, address, size, max: (1n << BigInt(bits)) - 1n, control });
+  cells.set(name, { name, kind, address, size, max: (1n << BigInt(bits)) - 1n, control, ones: BigInt(ones) });
 }
 
 for (let n = 0; n < 16; n++) {
@@ -129,8 +132,8 @@ define("cr8", v.CR8, 8, "plain", 4);
 define("efer", v.EFER, 8, "control", 64, 0x80);
 define("xcr0", v.XCR0, 8);
 for (const n of [0, 1, 2, 3] as const) define(`dr${n}`, v.DR + n * 8, 8, "state");
-define("dr6", v.DR + 6 * 8, 8, "state", 32);
-define("dr7", v.DR + 7 * 8, 8, "state", 32);
+define("dr6", v.DR + 6 * 8, 8, "state", 32, -1, v.DR6_FIXED);
+define("dr7", v.DR + 7 * 8, 8, "state", 32, -1, v.DR7_FIXED);
 define("star", v.MSR_STAR, 8);
 define("lstar", v.MSR_LSTAR, 8);
 define("cstar", v.MSR_CSTAR, 8);
@@ -149,6 +152,7 @@ define("mtrrDefType", v.MSR_MTRR_DEF_TYPE, 8);
 /** Every register name, in the order of the table. */
 export const registerNames: readonly RegisterName[] = [...cells.keys()] as RegisterName[];
 
+/** The parts are independent, as in a VMCS: writing a selector loads no descriptor, and CPL is a register of its own. */
 export interface SegmentRegister {
   selector: number;
   base: bigint;
@@ -232,7 +236,7 @@ export class RegisterAccess {
         core.setU64(cell.address, wide);
         break;
       default:
-        this.#store(cell, wide);
+        this.#store(cell, wide | cell.ones);
     }
     if (cell.kind === "state" || cell.address === v.RIP) core.exports.refresh();
   }

@@ -83,7 +83,8 @@ function elf(changes: Partial<ElfFields> = {}): Uint8Array {
 function multiboot(flags = 0x10003, fields: number[] = [0x100000, 0x100000, 0, 0x102000, 0x100020]): Uint8Array {
   const file = new Uint8Array(64).fill(0xf4);
   const view = new DataView(file.buffer);
-  [0x1badb002, flags, -(0x1badb002 + flags), ...fields].forEach((value, n) => view.setUint32(n * 4, value >>> 0, true));
+  const words = [0x1badb002, flags, -(0x1badb002 + flags), ...fields];
+  for (const [n, value] of words.entries()) view.setUint32(n * 4, value >>> 0, true);
   return file;
 }
 

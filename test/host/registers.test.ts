@@ -100,3 +100,10 @@ test("the time-stamp counter can be set", async () => {
   processor.step(2);
   expect(processor.registers.tsc).toBe(1002n);
 });
+
+test("debug registers keep their reserved ones", async () => {
+  const { registers } = (await createPartition()).processors[0];
+  registers.dr6 = 0n;
+  registers.dr7 = 0x3n;
+  expect([registers.dr6, registers.dr7]).toEqual([0xffff0ff0n, 0x403n]);
+});

@@ -14,7 +14,7 @@ import {
   probeWrite,
   readData,
   readForWrite,
-  readSystemSized,
+  readSystem,
   writeData,
   writeStackAs,
   writeSystem,
@@ -70,7 +70,10 @@ export function write(linear: u64, size: u32, value: u64): bool {
   return writeData<u64>(linear, DS, value);
 }
 export function readImplicit(linear: u64, size: u32): u64 {
-  return readSystemSized(linear, size);
+  if (size == 1) return readSystem<u8>(linear);
+  if (size == 2) return readSystem<u16>(linear);
+  if (size == 4) return readSystem<u32>(linear);
+  return readSystem<u64>(linear);
 }
 export function writeImplicit(linear: u64, size: u32, value: u64): bool {
   if (size == 1) return writeSystem<u8>(linear, <u8>value);

@@ -241,6 +241,10 @@ export class Session {
     const { random, generator, memory } = this;
     const { paging } = this.regime;
     const frame = random.below(TABLES);
+    if (random.oneIn(8)) {
+      this.editAcross(frame);
+      return;
+    }
     const offset = generator.entryOffset(paging);
     if (paging === "32-bit") {
       this.storeEntry(frame, offset, 4, generator.entry32());
@@ -249,6 +253,15 @@ export class Session {
     const old = memory.load(frame * PAGE + offset, 8);
     const flipped = old ^ random.pick([2n, 4n, 0x20n, 0x40n, 1n, 1n << 63n, PS]);
     this.storeEntry(frame, offset, 8, random.oneIn(3) ? flipped : generator.entry64());
+  }
+
+  /** A misaligned store ends in the next entry and changes a flag there. */
+  private editAcross(frame: number): void {
+    const { random, memory } = this;
+    const into = 1 + random.below(7);
+    const offset = random.pick([0, 8, 128, 255 * 8]) + into;
+    const flag = BigInt((8 - into) * 8 + random.pick([0, 1, 2, 5, 6, 7]));
+    this.storeEntry(frame, offset, 8, memory.load(frame * PAGE + offset, 8) ^ (1n << flag));
   }
 
   /** A table is rewritten as a whole, which ends its tracing. */
@@ -339,7 +352,7 @@ export class Session {
     regime.flat = regime.code64 || random.oneIn(2);
     regime.dr7 = random.oneIn(4) ? random.below(256) | (random.below(65536) << 16) : 0;
     for (let n = 0; n < 4; n++) regime.breakpoints[n] = generator.recentAddress();
-    this.subject.put(regime);
+    this.subject.put(regime, true);
   }
 
   private mode(): void {

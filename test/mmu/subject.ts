@@ -48,6 +48,8 @@ export const FETCH = { FAULT: 1, HOST: 2, NON_CANONICAL: 3 } as const;
 export const WALK_ONLY = 16;
 
 const NO_TAG = 0xffff_ffff;
+/** Stale bits of assembly/vcpu/status.ts. */
+const STALE = { ADDRESS_SPACE: 1, MODE: 4 } as const;
 const RECORD_SIZE = 64;
 const RECORD_STATE = 24;
 const KEYED = 2;
@@ -132,8 +134,8 @@ export class Subject {
     return this.driver.addRange(firstPage, pages, KIND_NUMBER[kind], firstFrame) !== 0;
   }
 
-  /** Writes the architectural state and has derived state recomputed. */
-  put(regime: Regime): void {
+  /** Writes the architectural state and has derived state recomputed; sameSpace: paging is as it was. */
+  put(regime: Regime, sameSpace = false): void {
     this.set64(L.CR0, regime.cr0);
     this.set64(L.CR3, regime.cr3);
     this.set64(L.CR4, regime.cr4);
@@ -149,6 +151,8 @@ export class Subject {
     this.set32(L.SYSTEM_FLAGS, regime.rflags);
     this.set32(L.SEG_ATTRIBUTES + L.CS * 4, regime.code64 ? L.ATTR_L : L.ATTR_DB);
     for (const segment of [L.DS, L.SS]) this.set64(L.SEG_BASE + segment * 8, regime.flat ? 0n : 0x1000n);
+    const stale = sameSpace ? STALE.MODE : STALE.ADDRESS_SPACE;
+    this.set32(L.CONTEXT_STALE, this.get32(L.CONTEXT_STALE) | stale);
     this.driver.refresh();
   }
 

@@ -8,7 +8,26 @@ import { raiseGP, raiseUD } from "../vcpu/fault";
 import { arithmeticFlags, flagsEager, getCF, rflags } from "../vcpu/flags";
 import { AH, cpl, faulted, isV86, markContextStale, reg8, setReg8, systemFlags } from "../vcpu/state";
 import { Shadow, Status } from "../vcpu/status";
-import { AC, AF, ARITHMETIC, CF, DF, ID, IF, IOPL, IOPL_SHIFT, NT, OF, PF, RESERVED_ONE, RF, SF, TF, VM, ZF } from "../x86/flags";
+import {
+  AC,
+  AF,
+  ARITHMETIC,
+  CF,
+  DF,
+  ID,
+  IF,
+  IOPL,
+  IOPL_SHIFT,
+  NT,
+  OF,
+  PF,
+  RESERVED_ONE,
+  RF,
+  SF,
+  TF,
+  VM,
+  ZF,
+} from "../x86/flags";
 import { setCF } from "./alu";
 import { moveStack, peekStack, pushValue } from "./stack";
 

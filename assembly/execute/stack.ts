@@ -116,7 +116,9 @@ export function popa(u: usize): i32 {
 @inline function frameOffset(distance: i64): u64 { return (reg64(RBP) + <u64>distance) & stackMask(); }
 
 /** Frame pointer n of the outer frame, counted downwards from rBP. */
-@inline function outerFrame(n: i64, size: u32): u64 { return segmentAddress(SS, frameOffset(-(n << size)), 1 << size, false); }
+@inline function outerFrame(n: i64, size: u32): u64 {
+  return segmentAddress(SS, frameOffset(-(n << size)), 1 << size, false);
+}
 
 /**
  * ENTER size, level: pushes rBP, copies level - 1 frame pointers of the outer frame, pushes the new frame's

@@ -25,7 +25,22 @@ import { clearFault } from "../vcpu/fault";
 import { getZF } from "../vcpu/flags";
 import { ioAllowed } from "../vcpu/ioperm";
 import { hostRead, hostWrite } from "../mmu/tables";
-import { RAX, RCX, RDI, RDX, RSI, faulted, reg16, regRead, regWrite, ripOf, segEffective, setRip, systemFlags, markContextStale } from "../vcpu/state";
+import {
+  RAX,
+  RCX,
+  RDI,
+  RDX,
+  RSI,
+  faulted,
+  reg16,
+  regRead,
+  regWrite,
+  ripOf,
+  segEffective,
+  setRip,
+  systemFlags,
+  markContextStale,
+} from "../vcpu/state";
 import { Status } from "../vcpu/status";
 import { DF, RF, TF } from "../x86/flags";
 import { ES } from "../x86/segment";
@@ -459,11 +474,11 @@ function outputElement<T>(u: usize, size: u32): bool {
 @inline function portElement<T>(u: usize, size: u32, write: bool): bool {
   return write ? outputElement<T>(u, size) : insertElement<T>(u, size);
 }
+@inline function afterTransfer(write: bool): i32 { return write ? afterOutput(reg16(RDX)) : Status.NEXT; }
 function transfer<T>(u: usize, write: bool): i32 {
   if (!ioAllowed(reg16(RDX), sizeof<T>())) return Status.FAULT;
   const size = uopAddressSize(u);
-  const after = write ? afterOutput(reg16(RDX)) : Status.NEXT;
-  if (!isRepeated(u)) return portElement<T>(u, size, write) ? after : Status.FAULT;
+  if (!isRepeated(u)) return portElement<T>(u, size, write) ? afterTransfer(write) : Status.FAULT;
   const count = regRead(RCX, size);
   if (count == 0) return Status.NEXT;
   const limit = elementLimit(count);
@@ -475,7 +490,7 @@ function transfer<T>(u: usize, write: bool): i32 {
     if (mustStop(u)) break;
   }
   const status = settle(u, done, <u64>done < count);
-  return status == Status.NEXT ? after : status;
+  return status == Status.NEXT ? afterTransfer(write) : status;
 }
 export function ins(u: usize): i32 {
   switch (uopSize(u)) {

@@ -35,7 +35,7 @@ import { loadCpuidDefaults } from "./vcpu/cpuid";
 import { clearFault } from "./vcpu/fault";
 import { rflags as readFlags, setRflags as writeFlags } from "./vcpu/flags";
 import { resetProcessor } from "./vcpu/reset";
-import { markContextStale } from "./vcpu/state";
+import { markAddressSpaceStale, markContextStale } from "./vcpu/state";
 import { EventType } from "./x86/vectors";
 
 export { setA20, setInterruptLine, uartInput } from "./chipset/ports";
@@ -65,7 +65,7 @@ export function resetChipset(): void { chipsetReset(); }
 
 export function select(processor: u32): void { selectProcessor(processor); }
 /** The host wrote registers of the selected processor. */
-export function refresh(): void { markContextStale(); }
+export function refresh(): void { markAddressSpaceStale(); }
 export function run(): u32 { return runPartition(); }
 export function step(processor: u32, count: u32): u32 { return stepProcessor(processor, count); }
 

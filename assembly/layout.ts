@@ -112,7 +112,7 @@ export const MSR_MICROCODE: usize = STATE + 0x3f0;
 // Derived state: recomputed by vcpu/mode.refresh, never saved.
 /** Mode word of decoded instructions (ModeBit in decode/mode). */
 export const MODE: usize = STATE + 0x400;
-/** Non-zero: MODE and what follows no longer match the architectural state. */
+/** Stale bits (vcpu/status): MODE and what follows no longer match the architectural state. */
 export const CONTEXT_STALE: usize = STATE + 0x404;
 /** Host addresses of the read and write lookup tables in force (mmu/tables). */
 export const TABLE_READ: usize = STATE + 0x408;
@@ -127,6 +127,8 @@ export const SINGLE_STEP: usize = STATE + 0x418;
 export const CODE_PARTIAL: usize = STATE + 0x41c;
 /** Data accesses in force must be checked one by one (#AC active or data breakpoints armed). */
 export const DATA_CHECKED: usize = STATE + 0x420;
+/** Host address of the read table of implicit supervisor accesses (context 1 of the set in force). */
+export const TABLE_SYSTEM: usize = STATE + 0x460;
 /** What a looked-up host address must be below (u64): LIMIT, or 0 while DATA_CHECKED is set. */
 export const DATA_LIMIT: usize = STATE + 0x458;
 /** DR6 bits collected by data breakpoints during the current instruction. */

@@ -51,7 +51,7 @@ import { deliverInjected, deliverInterrupt, deliverNmi, deliverPending, deliverT
 import { EXIT_HAS_ERROR, ExitReason, fillExit } from "./vcpu/exit";
 import { clearFault, raiseDB } from "./vcpu/fault";
 import { refresh } from "./vcpu/mode";
-import { rip, segEffective } from "./vcpu/state";
+import { markAddressSpaceStale, rip, segEffective } from "./vcpu/state";
 import { Activity, Fault, Shadow } from "./vcpu/status";
 import { IF, RF, TF } from "./x86/flags";
 import { CS } from "./x86/segment";
@@ -106,6 +106,19 @@ function handleFault(): u32 {
   deliverPending();
   payEvent();
   return ExitReason.NONE;
+}
+
+/** Something may have to be delivered or reported before an instruction. */
+@inline function eventsPending(): bool {
+  return (
+    (load<u32>(INJECT) |
+      load<u32>(TRAP_PENDING) |
+      load<u32>(NMI_PENDING) |
+      load<u32>(INTERRUPT_REQUEST) |
+      load<u32>(WANT_WINDOW) |
+      (load<u32>(SINGLE_STEP) & ~RF)) != 0 ||
+    interruptPending()
+  );
 }
 
 /** Delivers at most one event that is due before the next instruction. True if something was done. */
@@ -197,13 +210,15 @@ function slice(ticks: i32): u32 {
       store<u32>(TRAP_PENDING, 0);
       return ExitReason.EXCEPTION;
     }
-    if (deliverDue()) continue;
+    if (eventsPending() && deliverDue()) continue;
     if (load<u32>(ACTIVITY) != Activity.ACTIVE) return ExitReason.NONE;
     if (load<u32>(WANT_WINDOW) != 0 && interruptsEnabled()) {
       store<u32>(WANT_WINDOW, 0);
       fillExit(ExitReason.INTERRUPT_WINDOW, 0, 0, 0);
       return ExitReason.INTERRUPT_WINDOW;
     }
+    // With nothing pending, the shadow of STI and MOV SS holds nothing back.
+    if (load<u32>(SHADOW) != 0 && !eventsPending()) store<u32>(SHADOW, 0);
     // RF without armed breakpoints has done its work once interrupts have had their chance.
     if (load<u32>(SINGLE_STEP) == RF) {
       store<u32>(SYSTEM_FLAGS, load<u32>(SYSTEM_FLAGS) & ~RF);
@@ -233,7 +248,7 @@ export function select(processor: u32): void {
   memory.copy(STATE, PROCESSORS + <usize>processor * STATE_SIZE, STATE_SIZE);
   store<u32>(CURRENT_PROCESSOR, processor);
   // Table sets and fetch contexts may have been recycled meanwhile.
-  store<u32>(CONTEXT_STALE, 1);
+  markAddressSpaceStale();
 }
 
 /** A processor that is runnable, starting behind the current one, or -1. Selects it. */

@@ -9,7 +9,7 @@ import { systemRead, systemReset, systemWrite } from "./system";
 import { uartRead, uartReset, uartWrite } from "./uart";
 
 export { acknowledge, interruptPending, setInterruptLine } from "./pic";
-export { setA20 } from "./system";
+export { setA20 } from "../mmu/sets";
 export { uartInput } from "./uart";
 
 /** The core serves this port. */

@@ -4,23 +4,17 @@
 
 import {
   A20_MASK,
-  CONTEXT_STALE,
   DEBUGCON_OUTPUT,
   DEBUGCON_READ,
   DEBUGCON_WRITTEN,
   FAULT,
   POST_CODE,
   POST_COUNT,
-  PROCESSORS,
-  PROCESSORS_MAX,
-  STATE,
-  STATE_SIZE,
   SYSTEM_PORTS,
   UART_RING,
 } from "../layout";
-import { flushAll } from "../mmu/sets";
+import { setA20 } from "../mmu/sets";
 import { ExitReason, EXIT_WRITE, fillExit, hostAccess } from "../vcpu/exit";
-import { markContextStale } from "../vcpu/state";
 import { Fault } from "../vcpu/status";
 
 const CONTROL_A_A20: u32 = 2;
@@ -31,19 +25,6 @@ const A20: u64 = 1 << 20;
 const DEBUGCON_PRESENT: u32 = 0xe9;
 /** Selector of an OUTPUT exit that names the debug console; lower numbers are UARTs. */
 const OUTPUT_DEBUGCON: u32 = 2;
-
-/** Opens or closes the A20 gate for every processor. */
-export function setA20(open: bool): void {
-  const mask: u64 = open ? ~<u64>0 : ~A20;
-  if (load<u64>(A20_MASK) == mask) return;
-  store<u64>(A20_MASK, mask);
-  // Translations hold addresses with the old mask.
-  flushAll();
-  markContextStale();
-  for (let n: u32 = 0; n < PROCESSORS_MAX; n++) {
-    store<u32>(PROCESSORS + <usize>(n * <u32>STATE_SIZE) + (CONTEXT_STALE - STATE), 1);
-  }
-}
 
 @inline function isA20Open(): bool { return (load<u64>(A20_MASK) & A20) != 0; }
 

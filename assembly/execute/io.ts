@@ -2,9 +2,9 @@
 // to use a port). Ports of the core's own devices are served here, the others by the host: the instruction
 // leaves with nothing committed and is executed again with the host's answer (vcpu/exit).
 
-import { ACTIVITY, INTERCEPTS, PROCESSOR_COUNT, TURN_LEFT } from "../layout";
+import { ACTIVITY, CONTEXT_STALE, INTERCEPTS, PROCESSOR_COUNT, TURN_LEFT } from "../layout";
 import { uopImm, uopSize } from "../decode/uop";
-import { portIsCore, portRead, portWrite } from "../chipset/ports";
+import { interruptPending, portIsCore, portRead, portWrite } from "../chipset/ports";
 import { notePortAccess } from "../vcpu/debug";
 import { EXIT_WRITE, ExitReason, hostAccess } from "../vcpu/exit";
 import { raiseGP, raiseNM, raiseUD } from "../vcpu/fault";
@@ -28,8 +28,10 @@ export function portOutput(port: u32, bytes: u32, value: u32, flags: u32): bool 
   notePortAccess(port, bytes);
   return true;
 }
-/** A write to a device of the core may have moved an interrupt line: the run loop must look. */
-@inline export function afterOutput(port: u32): i32 { return portIsCore(port) ? Status.SYNC : Status.NEXT; }
+/** A write to a device of the core may have raised an interrupt or moved A20: then the run loop must look. */
+@inline export function afterOutput(port: u32): i32 {
+  return portIsCore(port) && (interruptPending() || load<u32>(CONTEXT_STALE) != 0) ? Status.SYNC : Status.NEXT;
+}
 
 function input(u: usize, port: u32): i32 {
   const size = uopSize(u);

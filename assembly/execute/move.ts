@@ -1,7 +1,7 @@
 // Moves that are not plain MOVs (SDM vol. 2, CMOVcc, SETcc, XLAT, MOV Sreg, LDS/LES/LSS/LFS/LGS) and the
 // hint instructions that do nothing.
 
-import { SHADOW } from "../layout";
+import { CONTEXT_STALE, SHADOW } from "../layout";
 import { uopAddressSize, uopDst, uopImm, uopSeg, uopSize, uopSrc } from "../decode/uop";
 import { readData, writeData } from "../vcpu/access";
 import { linear, linearForWrite, linearWithOffset, segmentAddress } from "../vcpu/address";
@@ -51,8 +51,11 @@ export function movToSeg(u: usize): i32 {
 /** Loads a segment register; SS keeps interrupts and traps off until the next instruction is done. */
 export function loadSegmentRegister(seg: u32, selector: u32): i32 {
   if (!loadSegment(seg, selector)) return Status.FAULT;
-  if (seg == SS) store<u32>(SHADOW, load<u32>(SHADOW) | Shadow.MOV_SS);
-  return Status.SYNC;
+  if (seg == SS) {
+    store<u32>(SHADOW, load<u32>(SHADOW) | Shadow.MOV_SS);
+    return Status.SYNC;
+  }
+  return load<u32>(CONTEXT_STALE) != 0 ? Status.SYNC : Status.NEXT;
 }
 
 /** LDS, LES, LSS, LFS, LGS: the offset, then the selector behind it; each is checked as it is read. */

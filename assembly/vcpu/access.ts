@@ -5,13 +5,13 @@
 // Order of an access: canonical addresses of all its pages, translation of all its pages, #AC, then bytes.
 // So a fault leaves nothing done. Failure is only told by faulted(): a failed read returns 0.
 
-import { CPL, DATA_CHECKED, DATA_LIMIT, LIMIT, MODE, TABLE_SET } from "../layout";
+import { CPL, DATA_CHECKED, DATA_LIMIT, LIMIT, MODE, TABLE_SET, TABLE_SYSTEM } from "../layout";
 import { MODE_CODE, MODE_CODE64 } from "../decode/mode";
 import { DIRTY, frameHost, frameReasons, hostFrame, READONLY, WRITES_SEEN } from "../memory/frames";
 import { frameOf, kindOf, RangeKind } from "../memory/ranges";
 import { loadSized, storeSized, storeTracked } from "../memory/track";
 import { fill, lookup, setStale } from "../mmu/fill";
-import { hostRead, hostWrite, isCanonical, slotOffset, tableRead } from "../mmu/tables";
+import { hostRead, hostWrite, isCanonical, slotOffset, supervisorContext, tableWrite } from "../mmu/tables";
 import { IMPLICIT, USER, WALK_ERROR, WALK_GPA, WRITE, walk } from "../mmu/walk";
 import { DS, SS } from "../x86/segment";
 import { checkAlignment, noteBreakpoints } from "./data-check";
@@ -71,7 +71,13 @@ export function probeWrite(linear: u64, size: u32, seg: u32): bool {
 // ---- system structures and stacks of other privilege levels ---------------------------------------
 
 /** Implicit supervisor read (descriptor tables, task state, interrupt table). */
-@inline export function readSystem<T>(linear: u64): T { return <T>readSystemSized(linear, sizeof<T>()); }
+@inline export function readSystem<T>(linear: u64): T {
+  if (!setStale() && inPage<T>(linear)) {
+    const host = linear - load<u64>(load<u32>(TABLE_SYSTEM) + slotOffset(linear));
+    if (host < load<u64>(LIMIT)) return load<T>(<usize>host);
+  }
+  return <T>readAs(linear, sizeof<T>(), DS, IMPLICIT);
+}
 /** Implicit supervisor write. */
 @inline export function writeSystem<T>(linear: u64, value: T): bool {
   return writeAs(linear, sizeof<T>(), DS, <u64>value, IMPLICIT | WRITE);
@@ -81,16 +87,16 @@ export function probeSystemWrite(linear: u64, size: u32): bool {
 }
 export function probeSystemRead(linear: u64, size: u32): bool { return probeAs(linear, size, DS, IMPLICIT); }
 
-export function readSystemSized(linear: u64, size: u32): u64 {
-  if (!setStale() && (<u32>linear & 0xfff) <= 4096 - size) {
-    const host = linear - load<u64>(tableRead(load<u32>(TABLE_SET), 1) + slotOffset(linear));
-    if (host < load<u64>(LIMIT)) return loadSized(<usize>host, size);
-  }
-  return readAs(linear, size, DS, IMPLICIT);
-}
-
 /** Push on the stack of a privilege level that is not the running one. */
 export function writeStackAs(linear: u64, size: u32, value: u64, userMode: bool): bool {
+  if (!setStale() && load<u32>(DATA_CHECKED) == 0 && (<u32>linear & 0xfff) <= 4096 - size) {
+    const table = tableWrite(load<u32>(TABLE_SET), userMode ? 0 : supervisorContext());
+    const host = linear - load<u64>(table + slotOffset(linear));
+    if (host < load<u64>(LIMIT)) {
+      storeSized(<usize>host, size, value);
+      return true;
+    }
+  }
   return writeAs(linear, size, SS, value, userMode ? USER | WRITE : WRITE);
 }
 export function probeStackAs(linear: u64, size: u32, userMode: bool): bool {

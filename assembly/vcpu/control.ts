@@ -29,7 +29,7 @@ import {
 import { PTE_P } from "../x86/pte";
 import { ATTR_L, CS } from "../x86/segment";
 import { raiseGP } from "./fault";
-import { cr0, cr4, efer, isCode64, isLongMode, markContextStale, segAttributes } from "./state";
+import { cr0, cr4, efer, isCode64, isLongMode, markAddressSpaceStale, segAttributes } from "./state";
 
 /** CR4 bits whose change reloads the PDPTEs under PAE paging. */
 const CR4_PAGING: u64 = CR4_PAE | CR4_PGE | CR4_PSE | CR4_SMEP;
@@ -89,7 +89,7 @@ export function writeCr0(value: u64): bool {
   }
   store<u64>(EFER, extended);
   store<u64>(CR0, next);
-  markContextStale();
+  if (changed != 0) markAddressSpaceStale();
   return true;
 }
 
@@ -100,7 +100,6 @@ export function writeMachineStatus(value: u32): bool {
 }
 export function clearTaskSwitched(): void {
   store<u64>(CR0, cr0() & ~CR0_TS);
-  markContextStale();
 }
 
 /** A value that MOV to CR3 or a task switch may load. */
@@ -115,8 +114,10 @@ export function isValidCr3(value: u64): bool {
 export function loadCr3(value: u64): void {
   const next = value & ~CR3_NO_FLUSH;
   if (isPaePaging(cr0(), cr4(), efer())) loadPdptes(next);
+  const same = next == load<u64>(CR3);
   store<u64>(CR3, next);
-  markContextStale();
+  // Cached translations always agree with the tables, so reloading the same root changes nothing.
+  if (!same || isPaePaging(cr0(), cr4(), efer())) markAddressSpaceStale();
 }
 export function writeCr3(value: u64): bool {
   if (!isValidCr3(value)) return refuse();
@@ -134,7 +135,7 @@ export function writeCr4(value: u64): bool {
     loadPdptes(load<u64>(CR3));
   }
   store<u64>(CR4, value);
-  markContextStale();
+  markAddressSpaceStale();
   return true;
 }
 
@@ -150,7 +151,7 @@ export function writeEfer(value: u64): bool {
   const old = efer();
   if (((old ^ value) & EFER_LME) != 0 && (cr0() & CR0_PG) != 0) return refuse();
   store<u64>(EFER, (value & ~EFER_LMA) | (old & EFER_LMA));
-  markContextStale();
+  markAddressSpaceStale();
   return true;
 }
 

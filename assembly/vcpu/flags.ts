@@ -138,10 +138,31 @@ export function getAF(): u32 {
     default: return (load<u32>(LAZY_CARRY) >> 4) & 1;
   }
 }
-/** The six arithmetic flags as RFLAGS bits. */
+/** The six arithmetic flags as RFLAGS bits: all from the carries out of each bit, in one go. */
 export function arithmeticFlags(): u32 {
-  if (load<u32>(LAZY_KIND) >> 2 == LazyKind.EAGER) return load<u32>(LAZY_CARRY);
-  return getCF() | (getPF() << 2) | (getAF() << 4) | (getZF() << 6) | (getSF() << 7) | (getOF() << 11);
+  const word = load<u32>(LAZY_KIND);
+  const kind = word >> 2;
+  if (kind == LazyKind.EAGER) return load<u32>(LAZY_CARRY);
+  const r = load<u64>(LAZY_RESULT);
+  const top = (<u64>8 << <u64>(word & 3)) - 1;
+  const sign = <u32>(r >> top) & 1;
+  const szp = (sign << 7) | (u32(r == 0) << 6) | ((~popcnt<u32>(<u32>r & 0xff) & 1) << 2);
+  if (kind == LazyKind.RESULT) return szp | (load<u32>(LAZY_CARRY) & (CF | AF | OF));
+  if (kind == LazyKind.LOGIC) return szp;
+  if (kind >= <u32>LazyKind.INC) return szp | getCF() | (getAF() << 4) | (getOF() << 11);
+  const a = load<u64>(LAZY_A);
+  const carryIn = <u64>(kind == LazyKind.ADC || kind == LazyKind.SBB);
+  let carries: u64;
+  if (kind <= <u32>LazyKind.ADC) {
+    const b = r - a - carryIn;
+    carries = (a & b) | ((a | b) & ~r);
+  } else {
+    const b = a - r - carryIn;
+    carries = (~a & b) | ((~a | b) & r);
+  }
+  const carry = <u32>(carries >> top) & 1;
+  const below = <u32>(carries >> (top - 1)) & 1;
+  return szp | carry | ((<u32>carries & 8) << 1) | ((carry ^ below) << 11);
 }
 /** RFLAGS as the guest sees it. */
 export function rflags(): u32 {

@@ -34,6 +34,7 @@ import {
   SINGLE_STEP,
   TABLE_READ,
   TABLE_SET,
+  TABLE_SYSTEM,
   TABLE_WRITE,
 } from "../layout";
 import { MODE_CODE16, MODE_CODE32, MODE_CODE64, MODE_FLAT, MODE_STACK_SHIFT } from "../decode/mode";
@@ -41,9 +42,10 @@ import { selectSet } from "../mmu/sets";
 import { currentContext, tableRead, tableWrite } from "../mmu/tables";
 import { CR0_AM, DR7_ENABLED } from "../x86/control";
 import { AC, RF, TF } from "../x86/flags";
-import { ATTR_DB, ATTR_S, ATTR_UNUSABLE, CS, DS, ES, FS, GS, SS, TYPE_CODE, TYPE_DC, TYPE_RW } from "../x86/segment";
+import { ATTR_DB, CS, DS, ES, FS, GS, SS } from "../x86/segment";
 import { dataBreakpointsEnabled } from "./debug";
-import { cpl, cr0, isCode64, segAttributes, segBase, segLimit, systemFlags } from "./state";
+import { cpl, cr0, isCode64, isFlat, segAttributes, segBase, segLimit, systemFlags } from "./state";
+import { Stale } from "./status";
 
 const CONTEXT: usize = 32;
 const CONTEXT_SET: usize = 0;
@@ -57,21 +59,14 @@ const CONTEXTS_FULL: u32 = (CONTEXTS_MAX * 3) / 4;
 /** The last generation is left out: its tags would include NO_TAG (mmu/fetch). */
 const GENERATION_END: u32 = (1 << 24) - 1;
 
-/** A data segment that covers all 4 GiB from 0 and may be written: its operands need no check. */
-@inline function isFlat(seg: u32): bool {
-  return (
-    (segAttributes(seg) & (ATTR_UNUSABLE | ATTR_S | TYPE_CODE | TYPE_DC | TYPE_RW)) == (ATTR_S | TYPE_RW) &&
-    segLimit(seg) == 0xffff_ffff &&
-    segBase(seg) == 0
-  );
-}
+@inline function isFlatSegment(seg: u32): bool { return isFlat(segBase(seg), segLimit(seg), segAttributes(seg)); }
 
 /** The mode word of the current segments (ModeBit in decode/mode). */
 function modeWord(code64: bool): u32 {
   if (code64) return MODE_CODE64 | (2 << MODE_STACK_SHIFT) | MODE_FLAT;
   let mode = segAttributes(CS) & ATTR_DB ? MODE_CODE32 : MODE_CODE16;
   if (segAttributes(SS) & ATTR_DB) mode |= 1 << MODE_STACK_SHIFT;
-  if (isFlat(DS) && isFlat(ES) && isFlat(SS)) mode |= MODE_FLAT;
+  if (isFlatSegment(DS) && isFlatSegment(ES) && isFlatSegment(SS)) mode |= MODE_FLAT;
   return mode;
 }
 
@@ -157,9 +152,9 @@ export function refresh(): void {
   store<u64>(RIP_MASK, code64 ? ~<u64>0 : 0xffff_ffff);
   refreshBases(code64);
 
-  const set = selectSet();
+  const set = (load<u32>(CONTEXT_STALE) & Stale.ADDRESS_SPACE) != 0 ? selectSet() : load<u32>(TABLE_SET);
   const context = currentContext();
-  store<u32>(TABLE_SET, set);
+  store<u32>(TABLE_SYSTEM, <u32>tableRead(set, 1));
   store<u32>(TABLE_READ, <u32>tableRead(set, context));
   store<u32>(TABLE_WRITE, <u32>tableWrite(set, context));
 

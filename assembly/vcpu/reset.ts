@@ -46,7 +46,7 @@ import { RESERVED_ONE } from "../x86/flags";
 import { CS, DS, ES, FS, GS, LDTR, SS, TR } from "../x86/segment";
 import { SIGNATURE } from "./cpuid";
 import { setRflags } from "./flags";
-import { cr0, markContextStale, RDX, setCpl, setReg32, setRip, setSegment } from "./state";
+import { cr0, markAddressSpaceStale, RDX, setCpl, setReg32, setRip, setSegment } from "./state";
 import { Activity } from "./status";
 import { setTsc } from "./ticks";
 
@@ -139,7 +139,7 @@ export function resetProcessor(kind: ResetKind = ResetKind.RESET): void {
     store<u32>(MXCSR, MXCSR_DEFAULT);
   }
   store<u32>(ACTIVITY, boot ? Activity.ACTIVE : Activity.WAIT_FOR_SIPI);
-  markContextStale();
+  markAddressSpaceStale();
 }
 
 /** SIPI: a processor that waits starts in real mode at page `vector`. */

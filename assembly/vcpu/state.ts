@@ -21,11 +21,24 @@ import {
   SEG_SELECTOR,
   SYSTEM_FLAGS,
 } from "../layout";
-import { MODE_CODE, MODE_STACK, MODE_STACK_SHIFT } from "../decode/mode";
+import { MODE_CODE, MODE_CODE64, MODE_STACK, MODE_STACK_SHIFT } from "../decode/mode";
 import { uopLength, uopOffset } from "../decode/uop";
 import { CR0_PE, EFER_LMA } from "../x86/control";
 import { VM } from "../x86/flags";
-import { ATTR_L, CS } from "../x86/segment";
+import {
+  ATTR_DB,
+  ATTR_L,
+  ATTR_S,
+  ATTR_UNUSABLE,
+  CS,
+  FS,
+  LDTR,
+  SS,
+  TYPE_CODE,
+  TYPE_DC,
+  TYPE_RW,
+} from "../x86/segment";
+import { Stale } from "./status";
 
 // General registers, by byte offset into the file (the form micro-ops hold).
 @inline export function reg8(offset: usize): u32 { return load<u8>(offset, GPR); }
@@ -80,13 +93,35 @@ export const AH: usize = 1;
 @inline export function segBase(s: u32): u64 { return load<u64>(<usize>s << 3, SEG_BASE); }
 /** The base that accesses add: 0 for ES CS SS DS in 64-bit mode. */
 @inline export function segEffective(s: u32): u64 { return load<u64>(<usize>s << 3, SEG_EFFECTIVE); }
-/** Writes a segment register's hidden part and selector; marks the context stale. */
+/** A data segment that covers all 4 GiB from 0 and may be written: its operands need no check. */
+@inline export function isFlat(base: u64, limit: u32, attributes: u32): bool {
+  return (
+    (attributes & (ATTR_UNUSABLE | ATTR_S | TYPE_CODE | TYPE_DC | TYPE_RW)) == (ATTR_S | TYPE_RW) &&
+    limit == 0xffff_ffff &&
+    base == 0
+  );
+}
+/**
+ * Writes a segment register's hidden part and selector. Derived state becomes stale only where it depends on
+ * what changed: CS as a whole, of the other segments flatness and the stack's width. Bases are kept up here.
+ */
 export function setSegment(s: u32, selector: u32, base: u64, limit: u32, attributes: u32): void {
+  const oldBase = segBase(s);
+  const oldLimit = segLimit(s);
+  const oldAttributes = segAttributes(s);
   store<u32>(<usize>s << 2, selector, SEG_SELECTOR);
   store<u64>(<usize>s << 3, base, SEG_BASE);
   store<u32>(<usize>s << 2, limit, SEG_LIMIT);
   store<u32>(<usize>s << 2, attributes, SEG_ATTRIBUTES);
-  store<u32>(CONTEXT_STALE, 1);
+  if (s >= LDTR) return;
+  if (s == CS) {
+    if (base != oldBase || limit != oldLimit || attributes != oldAttributes) markContextStale();
+    return;
+  }
+  if (s >= FS || (load<u32>(MODE) & MODE_CODE) != MODE_CODE64) store<u64>(<usize>s << 3, base, SEG_EFFECTIVE);
+  if (s >= FS) return;
+  const flatness = isFlat(base, limit, attributes) != isFlat(oldBase, oldLimit, oldAttributes);
+  if (flatness || (s == SS && ((attributes ^ oldAttributes) & ATTR_DB) != 0)) markContextStale();
 }
 
 @inline export function cr0(): u64 { return load<u64>(CR0); }
@@ -95,7 +130,7 @@ export function setSegment(s: u32, selector: u32, base: u64, limit: u32, attribu
 @inline export function cpl(): u32 { return load<u32>(CPL); }
 @inline export function setCpl(value: u32): void {
   store<u32>(CPL, value);
-  store<u32>(CONTEXT_STALE, 1);
+  markContextStale();
 }
 /** Flags other than the six arithmetic ones. */
 @inline export function systemFlags(): u32 { return load<u32>(SYSTEM_FLAGS); }
@@ -116,4 +151,8 @@ export function setSegment(s: u32, selector: u32, base: u64, limit: u32, attribu
 /** The current instruction has failed: an exception or an exit is pending. */
 @inline export function faulted(): bool { return load<u32>(FAULT) != 0; }
 /** Derived state must be recomputed before the next instruction (vcpu/mode.refresh). */
-@inline export function markContextStale(): void { store<u32>(CONTEXT_STALE, 1); }
+@inline export function markContextStale(): void { store<u32>(CONTEXT_STALE, load<u32>(CONTEXT_STALE) | Stale.MODE); }
+/** The same, and control registers may have chosen another address space. */
+@inline export function markAddressSpaceStale(): void {
+  store<u32>(CONTEXT_STALE, load<u32>(CONTEXT_STALE) | Stale.ADDRESS_SPACE);
+}

@@ -28,6 +28,16 @@ export const enum Shadow {
   MOV_SS = 2,
 }
 
+/** Bits of the CONTEXT_STALE cell: what vcpu/mode.refresh must recompute. */
+export const enum Stale {
+  /** Everything: control registers changed, the set of lookup tables may be another one. */
+  ADDRESS_SPACE = 1,
+  /** FETCH_TAG only (mmu/fetch). */
+  TAG = 2,
+  /** What follows from segments, CPL, flags and debug registers. */
+  MODE = 4,
+}
+
 /** Values of the ACTIVITY cell. */
 export const enum Activity {
   ACTIVE = 0,

@@ -72,6 +72,7 @@ export const TABLE_SET = 0x1414;
 export const SINGLE_STEP = 0x1418;
 export const CODE_PARTIAL = 0x141c;
 export const DATA_CHECKED = 0x1420;
+export const TABLE_SYSTEM = 0x1460;
 export const DATA_LIMIT = 0x1458;
 export const DEBUG_HITS = 0x1424;
 export const ACTIVITY = 0x1428;
@@ -412,6 +413,11 @@ export const Fault = {
 export const Shadow = {
   STI: 1,
   MOV_SS: 2,
+} as const;
+export const Stale = {
+  ADDRESS_SPACE: 1,
+  TAG: 2,
+  MODE: 4,
 } as const;
 export const Activity = {
   ACTIVE: 0,

@@ -246,7 +246,8 @@ function extend(u: usize, opcode: u32): void {
   setSrc(u, gpr(rm, word ? 1 : 0));
 }
 function loadFar(u: usize, segmentRegister: u32): void {
-  rmReg(u, Op.LOAD_FAR, operandSize);
+  // AMD processors ignore REX.W here.
+  rmReg(u, Op.LOAD_FAR, operandSize == 3 ? 2 : operandSize);
   memoryOnly();
   setImm(u, segmentRegister);
 }

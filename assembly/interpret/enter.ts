@@ -2,18 +2,18 @@
 // the code segment's limit and the canonical form are checked; hot jumps skip it through the jump cache,
 // whose entries carry the fetch context they were made in.
 
-import { CODE_PARTIAL, CONTEXT_STALE, FETCH_TAG, GPR, MODE, RIP_PAGE, SCRATCH_UOP } from "../layout";
+import { CODE_PARTIAL, CONTEXT_STALE, FETCH_TAG, MODE, RIP_PAGE, SCRATCH_UOP } from "../layout";
 import { blockFrame2, decodeBlock, decodeCrossing, findBlock, NO_FRAME } from "../decode/cache";
 import { MODE_CODE, MODE_CODE64 } from "../decode/mode";
 import { Op } from "../decode/op";
 import { UOP, UOP_LENGTH, UOP_OFFSET, UOP_OP, UOP_PLAIN, UOP_REMAIN, uopLength } from "../decode/uop";
+import { probePush } from "../execute/stack";
 import { frameHost } from "../memory/frames";
 import { fetchCode } from "../vcpu/fetch";
-import { probeWrite } from "../vcpu/access";
 import { isCanonical } from "../vcpu/address";
 import { raiseGP } from "../vcpu/fault";
-import { RSP, segBase, segLimit, setRip } from "../vcpu/state";
-import { CS, SS } from "../x86/segment";
+import { segBase, segLimit, setRip } from "../vcpu/state";
+import { CS } from "../x86/segment";
 
 @inline function code64(): bool { return (load<u32>(MODE) & MODE_CODE) == MODE_CODE64; }
 
@@ -29,8 +29,7 @@ import { CS, SS } from "../x86/segment";
 /** The same for a call: a stack that cannot take the return address faults first. */
 @inline export function callable<T>(target: u64): bool { return inside(target) || refuseCall(sizeof<T>()); }
 function refuseCall(size: u32): bool {
-  const below = load<u64>(RSP, GPR) - <u64>size;
-  if (probeWrite(code64() ? below : below & 0xffff_ffff, size, SS)) raiseGP(0);
+  if (probePush(size == 8 ? 3 : 2)) raiseGP(0);
   return false;
 }
 

@@ -170,7 +170,8 @@ function place(linear: u64, seg: u32, access: u32): i32 {
 
 /** Alignment comes first, even before a page fault (measured on AMD processors). False: #AC was raised. */
 @inline function aligned(linear: u64, size: u32, access: u32): bool {
-  if (load<u32>(DATA_CHECKED) == 0 || (access & IMPLICIT) != 0) return true;
+  // An address that is not canonical has its own fault, which comes first.
+  if (load<u32>(DATA_CHECKED) == 0 || (access & IMPLICIT) != 0 || !isCanonical(linear)) return true;
   return checkAlignment(linear, size, (access & USER) != 0);
 }
 /** Data breakpoints, once the access is known to succeed. */
@@ -203,6 +204,8 @@ function writeAs(linear: u64, size: u32, seg: u32, value: u64, access: u32): boo
 
 function probeAs(linear: u64, size: u32, seg: u32, access: u32): bool {
   if (faulted()) return false;
+  // Single operands only: runs of bytes and structures have no alignment of their own.
+  if ((size == 2 || size == 4 || size == 8) && !aligned(linear, size, access)) return false;
   let left = size;
   let at = linear;
   while (true) {

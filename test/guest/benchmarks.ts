@@ -5,11 +5,14 @@ export interface Benchmark {
   name: string;
   /** File in bench/ without its ending; absent: the name. */
   source?: string;
-  symbols: { COUNT: number; PARTS?: number };
+  symbols: { COUNT: number; PARTS?: number; SPAN?: number };
   /** Also assembled as 64-bit code. */
   wide: boolean;
-  /** What the guest exercises. Events are reported per event, the others as whole programs. */
-  kind: "compute" | "privileged" | "event";
+  /**
+   * What the guest exercises. "memory-bound" waits for the host's own caches most of the time, so no engine can
+   * stand out there. Events are reported per event, the others as whole programs.
+   */
+  kind: "compute" | "memory-bound" | "privileged" | "event";
 }
 
 /** Rounds of every guest: the first warms the engine up. */
@@ -17,7 +20,15 @@ export const ROUNDS = 4;
 
 export const BENCHMARKS: readonly Benchmark[] = [
   { name: "integer", symbols: { COUNT: 1_000_000 }, wide: true, kind: "compute" },
-  { name: "memory", symbols: { COUNT: 3_000_000 }, wide: true, kind: "compute" },
+  { name: "copy", source: "memory", symbols: { COUNT: 32, PARTS: 1 }, wide: true, kind: "compute" },
+  { name: "scatter", source: "memory", symbols: { COUNT: 3_500_000, PARTS: 2, SPAN: 18 }, wide: true, kind: "compute" },
+  {
+    name: "scatter8m",
+    source: "memory",
+    symbols: { COUNT: 1_500_000, PARTS: 2, SPAN: 21 },
+    wide: false,
+    kind: "memory-bound",
+  },
   { name: "calls", symbols: { COUNT: 31 }, wide: true, kind: "compute" },
   { name: "bytecode", symbols: { COUNT: 300_000 }, wide: true, kind: "compute" },
   { name: "string", symbols: { COUNT: 60 }, wide: false, kind: "compute" },

@@ -41,7 +41,11 @@ export function assembleBenchmark(
   width: 32 | 64,
 ): Uint8Array {
   const source = benchmark.source ?? benchmark.name;
-  const image = assembleFile(`bench/${source}.asm`, { ...benchmark.symbols, ROUNDS, WIDTH: width }, forWidth(width));
+  const image = assembleFile(
+    `bench/${source}.asm`,
+    { PARTS: 0, SPAN: 21, ...benchmark.symbols, ROUNDS, WIDTH: width },
+    forWidth(width),
+  );
   const entry = image.symbols.get("start");
   if (entry === undefined) throw new Error(`${source}: no start`);
   return elf32(image, entry);

@@ -1,9 +1,10 @@
-; Memory with paging: a pass over two buffers that lie 2^22 bytes apart, then scattered reads and
-; writes over the whole window.
+; Memory with paging, PARTS: 1 COUNT passes over two buffers that lie 2^22 bytes apart, 2 COUNT scattered
+; reads and writes over 2^SPAN dwords.
 .include "runtime.inc"
 
 HALF = 0x400000
 seed = DATA
+LENGTH = 0x80000                 ; bytes of a buffer that one pass visits
 
 prepare:
     mov xdi, WINDOW
@@ -20,10 +21,14 @@ prepare:
     ret
 
 round:
+    xor ebx, ebx
+.rept PARTS & 1
+    push xbp
+    mov ebp, COUNT
+.pass:
     mov xsi, WINDOW
     mov xdi, WINDOW + HALF
-    mov ecx, HALF / 4
-    xor ebx, ebx
+    mov ecx, LENGTH / 4
 .stream:
     mov eax, [xsi]
     add eax, [xdi]
@@ -33,7 +38,11 @@ round:
     add xdi, 4
     dec ecx
     jnz .stream
-
+    dec ebp
+    jnz .pass
+    pop xbp
+.endr
+.rept PARTS >> 1
     mov edx, [seed]
     mov ecx, COUNT
     mov xsi, WINDOW
@@ -41,7 +50,7 @@ round:
     imul edx, edx, 1664525
     add edx, 1013904223
     mov eax, edx
-    shr eax, 11                 ; 2^21 dwords
+    shr eax, 32 - SPAN
     mov edi, [xsi + xax * 4]
     add ebx, edi
     xor eax, 1
@@ -49,5 +58,6 @@ round:
     dec ecx
     jnz .scatter
     mov [seed], edx
+.endr
     mov eax, ebx
     ret

@@ -27,6 +27,8 @@ export const RANGES: readonly Range[] = [
   { firstPage: HIGH_PAGE, pages: 8, kind: "RAM", firstFrame: 52 },
 ];
 
+export const ROM_FRAMES: readonly number[] = [48, 49, 50, 51];
+
 export const INDEX64 = [0, 1, 2, 16, 17, 255, 256, 511] as const;
 const INDEX32_DIRECTORY = [0, 1, 2, 8, 9, 512, 1023] as const;
 const INDEX32_TABLE = [0, 1, 2, 512, 1023] as const;
@@ -41,6 +43,8 @@ const D = 1n << 6n;
 export const PS = 1n << 7n;
 const G = 1n << 8n;
 const NX = 1n << 63n;
+/** The flags that a walk sets. */
+export const MARKS = A | D;
 
 export class Generator {
   private recent: bigint[] = [];
@@ -71,6 +75,12 @@ export class Generator {
     if (choice === 17) return BigInt(HIGH_PAGE + random.below(8));
     if (choice === 18) return random.oneIn(2) ? 0n : BigInt(HIGH_PAGE);
     return BigInt(random.below(1 << 20));
+  }
+
+  /** A page number for an entry that is to lead to a table. */
+  tableNumber(): bigint {
+    const { random } = this;
+    return BigInt(random.oneIn(12) ? ROM_PAGE + random.below(ROM_FRAMES.length) : random.below(TABLES));
   }
 
   entry64(): bigint {

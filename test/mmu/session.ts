@@ -6,7 +6,7 @@ import { Random } from "../oracle/random.js";
 import { LINEAR, probe } from "./access.js";
 import { checkEmptySlots, checkLookups, checkTables } from "./exactness.js";
 import { Expectations } from "./expectations.js";
-import { FRAMES, Generator, INDEX64, LOW_FRAMES, PS, RANGES, TABLES } from "./generate.js";
+import { FRAMES, Generator, INDEX64, LOW_FRAMES, MARKS, PS, RANGES, ROM_FRAMES, TABLES } from "./generate.js";
 import { GuestMemory, PAGE } from "./guest-memory.js";
 import { Invariants } from "./invariants.js";
 import { PAGINGS, type Paging, Regime } from "./regime.js";
@@ -136,10 +136,12 @@ export class Session {
     const { generator, memory, random, subject } = this;
     generator.chooseMode(this.regime, random.pick(this.pagings));
     generator.chooseRoot(this.regime);
-    for (let table = 0; table < TABLES; table++) {
+    // ROM holds tables too; their accessed flags can never be set.
+    const tables = [...Array(TABLES).keys(), ...ROM_FRAMES];
+    for (const table of tables) {
       for (const index of INDEX64) {
         const entry = random.oneIn(2) ? generator.entry64() : (generator.entry64() & ~PS) | 1n;
-        memory.store(table * PAGE + index * 8, 8, entry);
+        memory.store(table * PAGE + index * 8, 8, ROM_FRAMES.includes(table) ? entry & ~MARKS : entry);
       }
     }
     subject.ram.set(memory.bytes);
@@ -298,7 +300,7 @@ export class Session {
     const at = (this.regime.cr3 & 0xffff_f000n) + ((linear >> 22n) & 0x3ffn) * 4n;
     const kept = this.keptTable(this.memory.entry(at, 4));
     const large = kept === undefined && random.oneIn(6);
-    const table = kept ?? BigInt(random.below(TABLES)) << 12n;
+    const table = kept ?? generator.tableNumber() << 12n;
     const frame = large ? PS | (random.oneIn(2) ? 0x2000n : 0n) : table;
     if (kept === undefined) this.plantEntry(at, 4, frame | flags);
     if (large) return;
@@ -318,7 +320,7 @@ export class Session {
         continue;
       }
       const large = (level === 2 || level === 3) && random.oneIn(12);
-      const page = large ? 0n : level > 1 ? BigInt(random.below(TABLES)) : generator.pageNumber();
+      const page = large ? 0n : level > 1 ? generator.tableNumber() : generator.pageNumber();
       this.plantEntry(at, 8, (page << 12n) | flags | (large ? PS : 0n));
       if (large) return;
       table = page << 12n;

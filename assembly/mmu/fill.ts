@@ -1,4 +1,5 @@
-// Filling a lookup-table slot after a successful walk. What may be cached, and where, is decided here:
+// Filling a lookup-table slot after a successful walk. Where it is cached follows from the access, and what
+// a context comes to hold from the walks that succeed for such accesses:
 //
 //   context 0  user pages
 //   context 1  supervisor pages; user pages unless CR4.SMAP is on
@@ -6,13 +7,13 @@
 //   write      page writable (or CR0.WP = 0 and not context 0), leaf's D already set, and no reason on
 //              the frame to see its writes; always beside the read entry of the same page
 
-import { CONTEXT_STALE, CR0, CR4, SET_FILLED_MAX, SLOT_MASK, TABLE_SET } from "../layout";
+import { CONTEXT_STALE, CR0, SET_FILLED_MAX, SLOT_MASK, TABLE_SET } from "../layout";
 import { DIRTY, frameEntry, frameHost, WRITES_SEEN } from "../memory/frames";
-import { CR0_PG, CR0_WP, CR4_SMAP } from "../x86/control";
+import { CR0_WP } from "../x86/control";
 import { CELL_LINK, LISTED, linkCell, unlinkCell } from "./reverse";
 import { RECORD_FILLED, RECORD_OVERFLOW, setRecord } from "./sets";
 import { emptySlot, filledList, slotOffset, supervisorContext, tableBytes, tableRead } from "./tables";
-import { DIRTY_LEAF, IMPLICIT, USER, USER_PAGE, WALK_FLAGS, WRITABLE } from "./walk";
+import { DIRTY_LEAF, IMPLICIT, USER, WALK_FLAGS, WRITABLE } from "./walk";
 
 /** Lookup-table context of an access (bits of mmu/walk). */
 @inline export function contextOf(access: u32): u32 {
@@ -35,9 +36,6 @@ export function fill(linear: u64, access: u32, frame: u32): void {
   if (setStale()) return;
   const flags = load<u32>(WALK_FLAGS);
   const context = contextOf(access);
-  if (context == 1 && (flags & USER_PAGE) != 0 && (load<u64>(CR4) & CR4_SMAP) != 0) {
-    if ((load<u64>(CR0) & CR0_PG) != 0) return;
-  }
   const set = load<u32>(TABLE_SET);
   const offset = slotOffset(linear);
   const bytes = tableBytes();

@@ -8,7 +8,9 @@ import { BITS, DecoderComparison, fillStrings, STRIDE } from "./decoder.js";
 
 const CHUNK = 65536;
 
-const { values } = parseArgs({ options: { strings: { type: "string", default: "10000000" }, seed: { type: "string" } } });
+const { values } = parseArgs({
+  options: { strings: { type: "string", default: "10000000" }, seed: { type: "string" } },
+});
 const seed = values.seed === undefined ? Date.now() & 0x7fffffff : Number(values.seed);
 const wanted = Number(values.strings);
 console.log(`seed ${seed}`);
@@ -25,5 +27,7 @@ for (let done = 0; done < wanted; done += CHUNK) {
 }
 for (const line of comparison.summary()) console.log(line);
 const seconds = (Date.now() - started) / 1000;
-console.log(`${comparison.compared} comparisons, ${comparison.valid} instructions, ${comparison.failures} differences, ${seconds.toFixed(0)} s`);
+console.log(
+  `${comparison.compared} comparisons, ${comparison.valid} instructions, ${comparison.failures} differences, ${seconds.toFixed(0)} s`,
+);
 if (comparison.failures > 0) process.exitCode = 1;

@@ -26,6 +26,8 @@ test("lengths and validity agree with iced-x86", () => {
     comparison.compare(strings, bits);
     comparison.truncated(strings.subarray(0, 5_000 * STRIDE), bits);
   }
-  console.log(`decoder: ${comparison.compared} strings, ${comparison.valid} of them instructions, ${comparison.failures} differences`);
+  console.log(
+    `decoder: ${comparison.compared} strings, ${comparison.valid} of them instructions, ${comparison.failures} differences`,
+  );
   expect(comparison.summary().slice(0, 40)).toEqual([]);
 });

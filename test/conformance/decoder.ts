@@ -148,7 +148,13 @@ export class DecoderComparison {
       const expected = exists && !refused && this.isOffered(code) ? instruction.length : -1;
       if (exists) this.valid++;
       this.compared++;
-      if (expected !== this.ours[i]) this.report(data.subarray(i * STRIDE, (i + 1) * STRIDE), bits, this.ours[i]!, exists ? `${Code[code]} ${instruction.length}` : "invalid");
+      if (expected !== this.ours[i])
+        this.report(
+          data.subarray(i * STRIDE, (i + 1) * STRIDE),
+          bits,
+          this.ours[i]!,
+          exists ? `${Code[code]} ${instruction.length}` : "invalid",
+        );
     }
     decoder.free();
   }
@@ -170,7 +176,12 @@ export class DecoderComparison {
   private report(bytes: Uint8Array, bits: Bits, ours: number, iced: string): void {
     this.failures++;
     if (this.differences.length < 2000) {
-      this.differences.push({ bits, bytes: Buffer.from(bytes).toString("hex"), ours: ours < 0 ? "invalid" : String(ours), iced });
+      this.differences.push({
+        bits,
+        bytes: Buffer.from(bytes).toString("hex"),
+        ours: ours < 0 ? "invalid" : String(ours),
+        iced,
+      });
     }
   }
 

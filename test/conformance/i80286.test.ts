@@ -8,7 +8,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { Runner286, skipReason } from "./i80286.js";
 import { readMoo } from "./moo.js";
 
-const folder = process.env["RINGFENCE_VECTORS"] ?? fileURLToPath(new URL("../../../shared/vectors", import.meta.url));
+const folder = process.env.RINGFENCE_VECTORS ?? fileURLToPath(new URL("../../../shared/vectors", import.meta.url));
 const data = join(folder, "80286");
 const present = existsSync(join(data, "flags-mask.json"));
 if (!present) console.warn(`80286 vectors not found in ${data}: skipped`);

@@ -32,7 +32,8 @@ export function skipReason(test: MooCase): string | undefined {
   const opcode = test.bytes[at] as number;
   const modrm = test.bytes[at + 1] as number;
   if (test.exception?.vector === 13 && usesStackSegment(test, at)) return "stack-segment limit raises 13 on a 286";
-  if (test.exception?.vector === 13 && STRINGS.has(opcode)) return "a 286 leaves SI, DI and CX advanced when a string faults";
+  if (test.exception?.vector === 13 && STRINGS.has(opcode))
+    return "a 286 leaves SI, DI and CX advanced when a string faults";
   if ((opcode === 0x8c || opcode === 0x8e) && ((modrm >> 3) & 7) >= 4) return "FS and GS do not exist on a 286";
   return undefined;
 }

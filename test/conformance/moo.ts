@@ -5,7 +5,22 @@ import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 
 /** Register numbers of a REGS chunk. */
-export const MooReg = { AX: 0, BX: 1, CX: 2, DX: 3, CS: 4, SS: 5, DS: 6, ES: 7, SP: 8, BP: 9, SI: 10, DI: 11, IP: 12, FLAGS: 13 } as const;
+export const MooReg = {
+  AX: 0,
+  BX: 1,
+  CX: 2,
+  DX: 3,
+  CS: 4,
+  SS: 5,
+  DS: 6,
+  ES: 7,
+  SP: 8,
+  BP: 9,
+  SI: 10,
+  DI: 11,
+  IP: 12,
+  FLAGS: 13,
+} as const;
 
 export interface MooState {
   /** 14 registers; undefined where the chunk does not name one. */
@@ -27,7 +42,12 @@ type Chunk = readonly [type: string, start: number, end: number];
 
 function* chunks(view: DataView, start: number, end: number): Generator<Chunk> {
   for (let at = start; at < end; ) {
-    const type = String.fromCharCode(view.getUint8(at), view.getUint8(at + 1), view.getUint8(at + 2), view.getUint8(at + 3));
+    const type = String.fromCharCode(
+      view.getUint8(at),
+      view.getUint8(at + 1),
+      view.getUint8(at + 2),
+      view.getUint8(at + 3),
+    );
     const length = view.getUint32(at + 4, true);
     yield [type, at + 8, at + 8 + length];
     at += 8 + length;
@@ -63,7 +83,9 @@ function readCase(view: DataView, start: number, end: number): MooCase {
   for (const [type, from, to] of chunks(view, start + 4, end)) {
     switch (type) {
       case "NAME":
-        name = new TextDecoder().decode(new Uint8Array(view.buffer, view.byteOffset + from + 4, view.getUint32(from, true)));
+        name = new TextDecoder().decode(
+          new Uint8Array(view.buffer, view.byteOffset + from + 4, view.getUint32(from, true)),
+        );
         break;
       case "BYTS":
         bytes = new Uint8Array(view.buffer, view.byteOffset + from + 4, view.getUint32(from, true));

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { type NativeCase, NativeRunner, readNative } from "./native.js";
 
-const folder = process.env["RINGFENCE_VECTORS"] ?? fileURLToPath(new URL("../../../shared/vectors", import.meta.url));
+const folder = process.env.RINGFENCE_VECTORS ?? fileURLToPath(new URL("../../../shared/vectors", import.meta.url));
 const data = join(folder, "native");
 
 for (const bits of [32, 64] as const) {

@@ -125,7 +125,9 @@ export class NativeRunner {
     const stack = (Number.parseInt(test.i.r[4] as string, 16) - DATA) | 0;
     const unknown = new Set<number>();
     for (let at = stack - 64; at < stack; at++) unknown.add(at + 4096);
-    const known = [...test.i.m.flatMap(([address, bytes]) => [...Array(bytes.length / 2).keys()].map((i) => offsetOf(address) + i))];
+    const known = [
+      ...test.i.m.flatMap(([address, bytes]) => [...Array(bytes.length / 2).keys()].map((i) => offsetOf(address) + i)),
+    ];
     for (const at of known) unknown.delete(at);
     for (const [address] of test.o.w) unknown.delete(offsetOf(address));
     return unknown;

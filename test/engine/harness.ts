@@ -83,7 +83,7 @@ export interface MachineOptions {
 
 /** The core under test: RINGFENCE_WASM, or the release build. */
 export function wasmPath(): string {
-  return process.env["RINGFENCE_WASM"] ?? fileURLToPath(new URL("../../build/ringfence.wasm", import.meta.url));
+  return process.env.RINGFENCE_WASM ?? fileURLToPath(new URL("../../build/ringfence.wasm", import.meta.url));
 }
 
 const modules = new Map<string, WebAssembly.Module>();

@@ -3,7 +3,7 @@
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
-const script = fileURLToPath(new URL("./run.ts", import.meta.url));
+const script = fileURLToPath(new URL("./child.ts", import.meta.url));
 const SILENCE_MS = 60_000;
 
 export interface FuzzResult {
@@ -16,9 +16,13 @@ export interface FuzzResult {
 /** Runs `count` programs from `first` on in a process of their own. */
 export function fuzz(first: number, count: number, seed: number): Promise<FuzzResult> {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, ["--import", "tsx", script, "--first", String(first), "--count", String(count), "--seed", String(seed)], {
-      stdio: ["ignore", "pipe", "inherit"],
-    });
+    const child = spawn(
+      process.execPath,
+      ["--import", "tsx", script, "--first", String(first), "--count", String(count), "--seed", String(seed)],
+      {
+        stdio: ["ignore", "pipe", "inherit"],
+      },
+    );
     const failures: string[] = [];
     let last = first;
     let done: { medianGenerated: number; medianRandom: number } | undefined;
@@ -41,8 +45,14 @@ export function fuzz(first: number, count: number, seed: number): Promise<FuzzRe
     });
     child.on("close", (code) => {
       clearTimeout(timer);
-      if (done === undefined && failures.length === 0) failures.push(`fuzz process ended with ${code} in programs ${last} to ${last + 500}`);
-      resolve({ programs: count, failures, medianGenerated: done?.medianGenerated ?? 0, medianRandom: done?.medianRandom ?? 0 });
+      if (done === undefined && failures.length === 0)
+        failures.push(`fuzz process ended with ${code} in programs ${last} to ${last + 500}`);
+      resolve({
+        programs: count,
+        failures,
+        medianGenerated: done?.medianGenerated ?? 0,
+        medianRandom: done?.medianRandom ?? 0,
+      });
     });
   });
 }

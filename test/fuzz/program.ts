@@ -10,11 +10,15 @@ import { DATA } from "./world.js";
 const SIZE = 1024;
 
 const formsOf = (mode: Mode): readonly Form[] =>
-  FORMS.filter((form) => form.modes.includes(mode) && !/^(ud|gp_hlt|too_long|hint|iret|ret_|jmp_|call_|int_n)/.test(form.name));
+  FORMS.filter(
+    (form) => form.modes.includes(mode) && !/^(ud|gp_hlt|too_long|hint|iret|ret_|jmp_|call_|int_n)/.test(form.name),
+  );
 const BY_MODE: Record<Mode, readonly Form[]> = { 16: formsOf(16), 32: formsOf(32), 64: formsOf(64) };
 const TRANSFERS: Record<Mode, readonly Form[]> = { 16: [], 32: [], 64: [] };
 for (const mode of [16, 32, 64] as const) {
-  TRANSFERS[mode] = FORMS.filter((form) => form.modes.includes(mode) && /^(iret|ret_|jmp_|call_|int_n)/.test(form.name));
+  TRANSFERS[mode] = FORMS.filter(
+    (form) => form.modes.includes(mode) && /^(iret|ret_|jmp_|call_|int_n)/.test(form.name),
+  );
 }
 
 /** System instructions: opcode bytes, then a random ModRM where the flag says so. */
@@ -59,7 +63,10 @@ const SYSTEM: readonly (readonly [opcode: readonly number[], modrm: boolean])[] 
 ];
 
 /** Registers that pick MSRs which exist, now and then. */
-const MSRS = [0x10, 0x1b, 0x174, 0x175, 0x176, 0x277, 0x2ff, 0xc0000080, 0xc0000081, 0xc0000082, 0xc0000084, 0xc0000100, 0xc0000101, 0xc0000102, 0x200, 0x250];
+const MSRS = [
+  0x10, 0x1b, 0x174, 0x175, 0x176, 0x277, 0x2ff, 0xc0000080, 0xc0000081, 0xc0000082, 0xc0000084, 0xc0000100, 0xc0000101,
+  0xc0000102, 0x200, 0x250,
+];
 
 export function randomBytes(random: Random): Uint8Array {
   const program = new Uint8Array(SIZE);
@@ -113,7 +120,14 @@ function system(mode: Mode, random: Random): number[] {
   const bytes: number[] = [];
   if (opcode[1] === 0x30 || opcode[1] === 0x32) {
     const msr = random.pick(MSRS);
-    bytes.push(...(mode === 16 ? [0x66] : []), 0xb9, msr & 0xff, (msr >> 8) & 0xff, (msr >> 16) & 0xff, (msr >>> 24) & 0xff);
+    bytes.push(
+      ...(mode === 16 ? [0x66] : []),
+      0xb9,
+      msr & 0xff,
+      (msr >> 8) & 0xff,
+      (msr >> 16) & 0xff,
+      (msr >>> 24) & 0xff,
+    );
   }
   bytes.push(...opcode);
   if (modrm) {

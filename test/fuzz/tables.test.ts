@@ -79,7 +79,8 @@ class TableWalker {
       if (m.u8.subarray(record, record + 64).every((byte) => byte === 0)) continue;
       const base = m.get32(L.SETS_BASE) + set * m.get32(L.SETS_STRIDE);
       for (let context = 0; context < L.SET_CONTEXTS; context++) {
-        reached += this.reach(base + context * 3 * bytes).length + this.reach(base + context * 3 * bytes + bytes).length;
+        reached +=
+          this.reach(base + context * 3 * bytes).length + this.reach(base + context * 3 * bytes + bytes).length;
       }
     }
     return reached;
@@ -111,7 +112,10 @@ class Adversary {
   private anyLinear(): bigint {
     const { random, kind } = this;
     const period = BigInt(this.machine.get32(L.SLOT_MASK) + 1) * 4096n;
-    const page = BigInt(random.pick([random.below(64), 0x300 + random.below(16), this.machine.get32(L.SLOT_MASK) - random.below(4)])) * 4096n;
+    const page =
+      BigInt(
+        random.pick([random.below(64), 0x300 + random.below(16), this.machine.get32(L.SLOT_MASK) - random.below(4)]),
+      ) * 4096n;
     if (kind !== "long") return (page + period * BigInt(random.below(64))) & 0xffff_f000n;
     const any = (page + period * (random.u64() >> BigInt(16 + random.below(40)))) & M64;
     return BigInt.asUintN(64, BigInt.asIntN(48, any)) & ~0xfffn;
@@ -160,7 +164,10 @@ class Adversary {
     this.access();
     const user = this.environment.cpl === 3 ? 2 : 0;
     let checked = 0;
-    for (const [cell, write] of [[L.TABLE_READ, 0], [L.TABLE_WRITE, 1]] as const) {
+    for (const [cell, write] of [
+      [L.TABLE_READ, 0],
+      [L.TABLE_WRITE, 1],
+    ] as const) {
       for (const { linear, host } of this.walker.reach(m.get32(cell))) {
         m.set64(L.VALUE, linear);
         const mapped = m.core.translate(0, user | write);

@@ -18,7 +18,13 @@ export interface World {
   readonly kind: "real" | "v86" | "protected" | "long";
 }
 
-const world = (name: string, code: Mode, kind: World["kind"], paging: PagingKind | undefined, cpl: 0 | 3): World => ({ name, code, kind, paging, cpl });
+const world = (name: string, code: Mode, kind: World["kind"], paging: PagingKind | undefined, cpl: 0 | 3): World => ({
+  name,
+  code,
+  kind,
+  paging,
+  cpl,
+});
 
 export const WORLDS: readonly World[] = [
   world("real", 16, "real", undefined, 0),
@@ -53,7 +59,12 @@ const bytes = (hex: string): Uint8Array => Uint8Array.from(Buffer.from(hex, "hex
 // push bp; mov bp,sp; inc word [bp+2]; pop bp; iret
 const REAL_HANDLER = bytes("5589e5ff46025dcf");
 // inc dword [esp]; iret, after dropping an error code where there is one; the same for 64-bit code
-const HANDLER = { plain32: bytes("ff0424cf"), error32: bytes("83c404ff0424cf"), plain64: bytes("48ff042448cf"), error64: bytes("4883c40848ff042448cf") };
+const HANDLER = {
+  plain32: bytes("ff0424cf"),
+  error32: bytes("83c404ff0424cf"),
+  plain64: bytes("48ff042448cf"),
+  error64: bytes("4883c40848ff042448cf"),
+};
 
 interface Prepared {
   readonly image: Uint8Array;
@@ -80,11 +91,14 @@ export class FuzzMachine {
     m.core.setA20(1);
     m.settle();
     this.enter(world, prepared.root);
-    for (let i = 0; i < (world.code === 64 ? 16 : 8); i++) m.setGpr(i, world.code === 64 ? random.operand() : random.operand() & 0xffff_ffffn);
+    for (let i = 0; i < (world.code === 64 ? 16 : 8); i++)
+      m.setGpr(i, world.code === 64 ? random.operand() : random.operand() & 0xffff_ffffn);
     const segmented = world.kind === "real" || world.kind === "v86";
     m.setGpr(4, BigInt(segmented ? 0xf000 : STACK));
     m.set64(L.RIP, segmented ? 0n : BigInt(PROGRAM));
-    m.core.setRflags(2 | (world.kind === "v86" ? 0x20000 | (random.oneIn(2) ? 0x3000 : 0) : 0) | (random.u32() & 0xcd5));
+    m.core.setRflags(
+      2 | (world.kind === "v86" ? 0x20000 | (random.oneIn(2) ? 0x3000 : 0) : 0) | (random.u32() & 0xcd5),
+    );
     m.core.refresh();
   }
 
@@ -107,13 +121,15 @@ export class FuzzMachine {
         tables.map(BigInt(at), at, flags);
       }
     }
-    for (let at = DATA; at < STACK; at += 8) m.set64(m.ram + at, BigInt(at) * 0x9e3779b97f4a7c15n & 0xffff_ffff_ffff_ffffn);
+    for (let at = DATA; at < STACK; at += 8)
+      m.set64(m.ram + at, (BigInt(at) * 0x9e3779b97f4a7c15n) & 0xffff_ffff_ffff_ffffn);
     return { image: m.u8.slice(m.ram, m.ram + PAGES * 4096), root };
   }
 
   private tables(): void {
     const m = this.machine;
-    const put = (index: number, base: number, limit: number, rights: number): void => m.u8.set(descriptor(base, limit, rights), m.ram + GDT + index * 8);
+    const put = (index: number, base: number, limit: number, rights: number): void =>
+      m.u8.set(descriptor(base, limit, rights), m.ram + GDT + index * 8);
     put(1, 0, 0xfffff, Rights.CODE32);
     put(2, 0, 0xfffff, Rights.DATA32);
     put(3, 0, 0xfffff, Rights.CODE64);
@@ -129,7 +145,8 @@ export class FuzzMachine {
     // Call gate, task gate.
     m.u8.set([0, HANDLERS >> 8, 8, 0, 0, 0xec, 0, 0], m.ram + GDT + 15 * 8);
     m.u8.set([0, 0, 13 * 8, 0, 0, 0xe5, 0, 0], m.ram + GDT + 16 * 8);
-    for (let i = 0; i < 16; i++) m.u8.set(descriptor(i * 0x1000, 0xffff >> (i & 3), 0xe0 | 0x10 | i | (i & 1 ? 0x4000 : 0)), m.ram + LDT + i * 8);
+    for (let i = 0; i < 16; i++)
+      m.u8.set(descriptor(i * 0x1000, 0xffff >> (i & 3), 0xe0 | 0x10 | i | (i & 1 ? 0x4000 : 0)), m.ram + LDT + i * 8);
     for (const tss of [TSS, TSS + 0x200]) {
       m.set32(m.ram + tss + 4, RING0_STACK);
       m.set32(m.ram + tss + 8, 0x10);
@@ -149,7 +166,10 @@ export class FuzzMachine {
       const rights = vector % 3 === 0 ? 0xee : 0x8e;
       const narrow = error ? places.error32 : places.plain32;
       const wide = error ? places.error64 : places.plain64;
-      m.u8.set([narrow & 0xff, narrow >> 8, 0x08, 0, 0, vector === 0x40 ? 0xe5 : rights, 0, 0], m.ram + IDT32 + vector * 8);
+      m.u8.set(
+        [narrow & 0xff, narrow >> 8, 0x08, 0, 0, vector === 0x40 ? 0xe5 : rights, 0, 0],
+        m.ram + IDT32 + vector * 8,
+      );
       if (vector === 0x40) m.u8.set([13 * 8, 0], m.ram + IDT32 + vector * 8 + 2);
       m.u8.set([wide & 0xff, wide >> 8, 0x18, 0, 0, rights, 0, 0], m.ram + IDT64 + vector * 16);
     }
@@ -169,7 +189,8 @@ export class FuzzMachine {
       const rights = code === 64 ? Rights.CODE64 : 0x9b | big;
       const selector = cpl === 3 ? (code === 64 ? 0x33 : 0x23) : code === 64 ? 0x18 : 0x08;
       m.setSegment(Seg.CS, selector, 0n, 0xffffffff, rights | user);
-      for (const seg of [Seg.ES, Seg.SS, Seg.DS, Seg.FS, Seg.GS]) m.setSegment(seg, cpl === 3 ? 0x2b : 0x10, 0n, 0xffffffff, 0xc093 | user);
+      for (const seg of [Seg.ES, Seg.SS, Seg.DS, Seg.FS, Seg.GS])
+        m.setSegment(seg, cpl === 3 ? 0x2b : 0x10, 0n, 0xffffffff, 0xc093 | user);
     }
     const cr4 = world.paging === "pae" || world.paging === "long" ? 0x620n : 0x610n;
     const cr0 = kind === "real" ? 0x10n : 0x31n | (root !== 0 ? 0x8001_0000n : 0n);

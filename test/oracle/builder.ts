@@ -4,7 +4,7 @@
 
 import type { Form, Mode } from "./form.js";
 import type { Random } from "./random.js";
-import { LDT, Ldt, NULL, type Segment, USER_CODE32, USER_CODE64, USER_DATA, limitOf } from "./segments.js";
+import { LDT, Ldt, limitOf, NULL, type Segment, USER_CODE32, USER_CODE64, USER_DATA } from "./segments.js";
 
 export const CODE = 0x20000000;
 export const DATA = 0x30000000;
@@ -164,7 +164,15 @@ export class Builder {
       this.gsBase = r.pick([0n, 0x1000n, BigInt(r.u32()), r.u64() >> 18n]);
       return;
     }
-    const data = [LDT[Ldt.FLAT]!, LDT[Ldt.DATA32]!, LDT[Ldt.DATA32]!, LDT[Ldt.DATA16]!, LDT[Ldt.DOWN32]!, LDT[Ldt.DOWN16]!, LDT[Ldt.WRAP]!];
+    const data = [
+      LDT[Ldt.FLAT]!,
+      LDT[Ldt.DATA32]!,
+      LDT[Ldt.DATA32]!,
+      LDT[Ldt.DATA16]!,
+      LDT[Ldt.DOWN32]!,
+      LDT[Ldt.DOWN16]!,
+      LDT[Ldt.WRAP]!,
+    ];
     const odd = [LDT[Ldt.READ_ONLY]!, LDT[Ldt.CODE16]!, LDT[Ldt.PAGES]!, LDT[Ldt.ONE_BYTE]!, LDT[Ldt.SHORT]!, NULL];
     const any = (): Segment => (r.oneIn(4) ? r.pick(odd) : r.pick(data));
     const flat = this.mode === 32 && !r.oneIn(3);
@@ -227,8 +235,10 @@ export class Builder {
         // Every register is taken: an absolute address.
         const { base } = this.segmentFor(override, false);
         const disp = Number(BigInt.asIntN(32, BigInt(this.goal(false, override, addressSize)) - base));
-        if (addressSize === 2) return { modrm: (reg << 3) | 6, sib: undefined, disp, dispBytes: 2, x: 0, b: 0, relative: undefined };
-        if (this.mode === 64) return { modrm: (reg << 3) | 4, sib: 0x25, disp, dispBytes: 4, x: 0, b: 0, relative: undefined };
+        if (addressSize === 2)
+          return { modrm: (reg << 3) | 6, sib: undefined, disp, dispBytes: 2, x: 0, b: 0, relative: undefined };
+        if (this.mode === 64)
+          return { modrm: (reg << 3) | 4, sib: 0x25, disp, dispBytes: 4, x: 0, b: 0, relative: undefined };
         return { modrm: (reg << 3) | 5, sib: undefined, disp, dispBytes: 4, x: 0, b: 0, relative: undefined };
       }
       r.u32();
@@ -254,7 +264,8 @@ export class Builder {
     const { base } = this.segmentFor(override, usesStack);
     const offset = Number(BigInt(this.goal(usesStack, override, 2)) - base) & 0xffff;
     const dispBytes = mod === 0 ? (rm === 6 ? 2 : 0) : mod;
-    if (mod === 0 && rm === 6) return { modrm: (reg << 3) | 6, sib: undefined, disp: offset, dispBytes, x: 0, b: 0, relative: undefined };
+    if (mod === 0 && rm === 6)
+      return { modrm: (reg << 3) | 6, sib: undefined, disp: offset, dispBytes, x: 0, b: 0, relative: undefined };
     const [first, second] = ADDRESS16[rm]!;
     const disp = dispBytes === 1 ? r.below(256) - 128 : dispBytes === 2 ? r.u32() & 0xffff : 0;
     if ((this.pinned >> first) & 1) return undefined;
@@ -297,7 +308,8 @@ export class Builder {
     const usesStack = base === SP || base === BP;
     const goal = BigInt(this.goal(usesStack, override, addressSize)) - this.segmentFor(override, usesStack).base;
     const dispBytes = mod === 1 ? 1 : mod === 2 || base === undefined ? 4 : 0;
-    let disp = dispBytes === 1 ? r.below(256) - 128 : dispBytes === 4 ? (r.oneIn(2) ? r.u32() | 0 : r.below(4096) - 2048) : 0;
+    let disp =
+      dispBytes === 1 ? r.below(256) - 128 : dispBytes === 4 ? (r.oneIn(2) ? r.u32() | 0 : r.below(4096) - 2048) : 0;
     if (base === undefined && index === undefined) {
       disp = Number(BigInt.asIntN(32, goal));
     } else if (base === undefined || base === index) {
@@ -340,7 +352,8 @@ export class Builder {
       prefixes.push(0xf0);
       this.lock = true;
     }
-    if (form.size === 1 && form.vex === undefined && form.prefix === 0 && !form.bare && r.oneIn(16)) prefixes.push(0x66);
+    if (form.size === 1 && form.vex === undefined && form.prefix === 0 && !form.bare && r.oneIn(16))
+      prefixes.push(0x66);
     for (let i = 0; i < this.padding; i++) prefixes.push(0x2e);
     shuffle(r, prefixes);
     if (form.prefix !== 0) prefixes.splice(r.below(prefixes.length + 1), 0, form.prefix);
@@ -387,7 +400,8 @@ export class Builder {
       }
       if (form.rm === "reg") rexX = r.below(2);
       // A REX that is not next to the opcode is ignored.
-      if (!form.bare && r.oneIn(40) && prefixes.length > 0) prefixes.splice(r.below(prefixes.length), 0, 0x40 | r.below(16));
+      if (!form.bare && r.oneIn(40) && prefixes.length > 0)
+        prefixes.splice(r.below(prefixes.length), 0, 0x40 | r.below(16));
       head.push(0x40 | (w << 3) | (rexR << 2) | (rexX << 1) | rexB);
     }
     this.head = [...prefixes, ...head, ...opcode, ...modrm];

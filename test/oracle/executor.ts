@@ -23,13 +23,17 @@ export class Executor {
   private compile(name: string, flags: string[]): void {
     const result = spawnSync("gcc", [...COMMON, ...flags, "-o", join(this.folder, name), source], { encoding: "utf8" });
     if (result.status !== 0) {
-      throw new Error(`gcc cannot build the executor (needs gcc and gcc-multilib):\n${result.error?.message ?? result.stderr}`);
+      throw new Error(
+        `gcc cannot build the executor (needs gcc and gcc-multilib):\n${result.error?.message ?? result.stderr}`,
+      );
     }
   }
 
   /** Runs cases of one width: input records in, output records out. */
   run(mode: Mode, template: Uint8Array, inputs: readonly Uint8Array[]): Promise<Buffer> {
-    const child = spawn(join(this.folder, mode === 64 ? "executor64" : "executor32"), [], { stdio: ["pipe", "pipe", "inherit"] });
+    const child = spawn(join(this.folder, mode === 64 ? "executor64" : "executor32"), [], {
+      stdio: ["pipe", "pipe", "inherit"],
+    });
     const chunks: Buffer[] = [];
     child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk));
     const data = Buffer.alloc(template.length + inputs.length * INPUT);

@@ -86,10 +86,7 @@ export const modesOf = (size: Size): readonly Mode[] => (size === 8 ? LONG : ALL
 
 /** Register and memory variants of a ModRM form. */
 export function rmForms(name: string, opcode: readonly number[], options: Partial<Form>): Form[] {
-  return [
-    form(`${name}_r`, opcode, { ...options, rm: "reg" }),
-    form(`${name}_m`, opcode, { ...options, rm: "mem" }),
-  ];
+  return [form(`${name}_r`, opcode, { ...options, rm: "reg" }), form(`${name}_m`, opcode, { ...options, rm: "mem" })];
 }
 
 /** The forms at each of `sizes`, 8-bit opcode even and the others odd where `byteBit` is set. */

@@ -22,7 +22,8 @@ function alu(): Form[] {
         form(`${key}_a_i`, [at | 4 | byteBit(size)], { ...base, imm: immOf(size) }),
         ...rmForms(`${key}_rm_i`, [0x80 | byteBit(size)], { ...base, reg: n, imm: immOf(size), lockable }),
       ];
-      if (size === 1) forms.push(...rmForms(`${key}_rm_i_82`, [0x82], { ...base, modes: LEGACY, reg: n, imm: 1, lockable }));
+      if (size === 1)
+        forms.push(...rmForms(`${key}_rm_i_82`, [0x82], { ...base, modes: LEGACY, reg: n, imm: 1, lockable }));
       else forms.push(...rmForms(`${key}_rm_i8`, [0x83], { ...base, reg: n, imm: 1, lockable }));
       return forms;
     }),
@@ -190,7 +191,8 @@ function bmi(): Form[] {
     const vex = (name: string, map: number, pp: number, opcode: number, options: Partial<Form>, vvvv = true): Form[] =>
       rmForms(`${name}_${key}`, [opcode], { ...base, vex: { map, pp, l: 0, vvvv }, ...options });
     const small = (b: Builder): void => {
-      for (let i = 0; i < 16; i++) if (i !== 4 && b.random.oneIn(2)) b.setLow(i, 2, BigInt(b.random.below(80) | (b.random.below(80) << 8)));
+      for (let i = 0; i < 16; i++)
+        if (i !== 4 && b.random.oneIn(2)) b.setLow(i, 2, BigInt(b.random.below(80) | (b.random.below(80) << 8)));
     };
     return [
       ...vex("andn", 2, 0, 0xf2, { undefined: Undefined.BMI }),
@@ -221,7 +223,12 @@ function wide(): Form[] {
       ...rmForms(`adox_${suffix(size)}`, [0x0f, 0x38, 0xf6], { size, modes: modesOf(size), prefix: 0xf3, reg: "any" }),
     ]),
     ...BWDQ.flatMap((size) =>
-      rmForms(`crc32_${suffix(size)}`, [0x0f, 0x38, 0xf0 | byteBit(size)], { size, modes: modesOf(size), prefix: 0xf2, reg: "any" }),
+      rmForms(`crc32_${suffix(size)}`, [0x0f, 0x38, 0xf0 | byteBit(size)], {
+        size,
+        modes: modesOf(size),
+        prefix: 0xf2,
+        reg: "any",
+      }),
     ),
     ...WDQ.flatMap((size) => [
       form(`movbe_load_${suffix(size)}`, [0x0f, 0x38, 0xf0], { size, modes: modesOf(size), reg: "any", rm: "mem" }),
@@ -282,17 +289,37 @@ function exchange(): Form[] {
 }
 
 function exchangeWide(): Form[] {
-  const pair = (size: 4 | 8) => (b: Builder): void => {
-    const bytes = size * 2;
-    const align = b.random.oneIn(8) ? 1 : bytes;
-    b.target = b.chooseTarget(bytes);
-    b.target -= b.target % align;
-    const bits = BigInt(size * 8);
-    if (b.random.oneIn(2)) b.poke(b.target, (b.low(2, size) << bits) | b.low(0, size), bytes);
-  };
+  const pair =
+    (size: 4 | 8) =>
+    (b: Builder): void => {
+      const bytes = size * 2;
+      const align = b.random.oneIn(8) ? 1 : bytes;
+      b.target = b.chooseTarget(bytes);
+      b.target -= b.target % align;
+      const bits = BigInt(size * 8);
+      if (b.random.oneIn(2)) b.poke(b.target, (b.low(2, size) << bits) | b.low(0, size), bytes);
+    };
   return [
-    form("cmpxchg8b", [0x0f, 0xc7], { reg: 1, rm: "mem", access: 8, fixedSize: true, lockable: true, modes: ALL, setup: pair(4), repIgnored: true }),
-    form("cmpxchg16b", [0x0f, 0xc7], { size: 8, reg: 1, rm: "mem", access: 16, lockable: true, modes: LONG, setup: pair(8), repIgnored: true }),
+    form("cmpxchg8b", [0x0f, 0xc7], {
+      reg: 1,
+      rm: "mem",
+      access: 8,
+      fixedSize: true,
+      lockable: true,
+      modes: ALL,
+      setup: pair(4),
+      repIgnored: true,
+    }),
+    form("cmpxchg16b", [0x0f, 0xc7], {
+      size: 8,
+      reg: 1,
+      rm: "mem",
+      access: 16,
+      lockable: true,
+      modes: LONG,
+      setup: pair(8),
+      repIgnored: true,
+    }),
     form("cmpxchg8b_reg_ud", [0x0f, 0xc7], { reg: 1, rm: "reg", fixedSize: true }),
   ];
 }

@@ -28,7 +28,9 @@ function branches(): Form[] {
     };
     return [
       ...conditions.map((cc) => form(`j${cc.toString(16)}_${key}_8`, [0x70 | cc], { ...base, imm: 1 })),
-      ...conditions.map((cc) => form(`j${cc.toString(16)}_${key}`, [0x0f, 0x80 | cc], { ...base, imm: wide, setup: relative })),
+      ...conditions.map((cc) =>
+        form(`j${cc.toString(16)}_${key}`, [0x0f, 0x80 | cc], { ...base, imm: wide, setup: relative }),
+      ),
       form(`jmp_${key}_8`, [0xeb], { ...base, imm: 1 }),
       form(`jmp_${key}`, [0xe9], { ...base, imm: wide, setup: relative }),
       form(`call_${key}`, [0xe8], { ...base, imm: wide, setup: relative }),
@@ -46,7 +48,11 @@ function returnAddress(b: Builder, size: Size): void {
 
 function loops(size: Size, modes: readonly Mode[]): Form[] {
   const setup = (b: Builder): void => {
-    b.setLow(1, b.addressSize, BigInt(b.random.oneIn(4) ? b.random.u32() : b.random.below(3)) & ((1n << BigInt(b.addressSize * 8)) - 1n));
+    b.setLow(
+      1,
+      b.addressSize,
+      BigInt(b.random.oneIn(4) ? b.random.u32() : b.random.below(3)) & ((1n << BigInt(b.addressSize * 8)) - 1n),
+    );
   };
   return ["loopne", "loope", "loop", "jcxz"].map((name, n) =>
     form(`${name}_${suffix(size)}`, [0xe0 | n], { size, modes, default64: true, step: true, imm: 1, setup }),
@@ -88,28 +94,34 @@ function offsetFor(b: Builder, selector: bigint): bigint {
 }
 
 function far(): Form[] {
-  const pointer = (size: Size) => (b: Builder): void => {
-    const selector = codeSelector(b);
-    b.fixedImm = BigInt.asUintN(size * 8, offsetFor(b, selector)) | (selector << BigInt(size * 8));
-  };
-  const memory = (size: Size) => (b: Builder): void => {
-    const selector = codeSelector(b);
-    b.target = b.chooseTarget(size + 2);
-    b.poke(b.target, offsetFor(b, selector) | (selector << BigInt(size * 8)), size + 2);
-  };
-  const frame = (size: Size, words: number) => (b: Builder): void => {
-    const selector = codeSelector(b);
-    const at = b.stackLinear;
-    if (at < DATA || at > DATA + 0x1f00) return;
-    b.poke(at, offsetFor(b, selector), size);
-    b.poke(at + size, selector, size);
-    if (words > 2) b.poke(at + size * 2, BigInt((b.random.u32() & ~0x20000) >>> 0), size);
-    // A 64-bit IRET also pops the stack pointer.
-    if (words > 2 && b.mode === 64) {
-      b.poke(at + size * 3, BigInt(DATA + b.random.below(0x1000)), size);
-      b.poke(at + size * 4, b.random.oneIn(4) ? BigInt(b.random.pick([0, 3, 0x10, 0x2a, 0x33, 0x80])) : 0x2bn, size);
-    }
-  };
+  const pointer =
+    (size: Size) =>
+    (b: Builder): void => {
+      const selector = codeSelector(b);
+      b.fixedImm = BigInt.asUintN(size * 8, offsetFor(b, selector)) | (selector << BigInt(size * 8));
+    };
+  const memory =
+    (size: Size) =>
+    (b: Builder): void => {
+      const selector = codeSelector(b);
+      b.target = b.chooseTarget(size + 2);
+      b.poke(b.target, offsetFor(b, selector) | (selector << BigInt(size * 8)), size + 2);
+    };
+  const frame =
+    (size: Size, words: number) =>
+    (b: Builder): void => {
+      const selector = codeSelector(b);
+      const at = b.stackLinear;
+      if (at < DATA || at > DATA + 0x1f00) return;
+      b.poke(at, offsetFor(b, selector), size);
+      b.poke(at + size, selector, size);
+      if (words > 2) b.poke(at + size * 2, BigInt((b.random.u32() & ~0x20000) >>> 0), size);
+      // A 64-bit IRET also pops the stack pointer.
+      if (words > 2 && b.mode === 64) {
+        b.poke(at + size * 3, BigInt(DATA + b.random.below(0x1000)), size);
+        b.poke(at + size * 4, b.random.oneIn(4) ? BigInt(b.random.pick([0, 3, 0x10, 0x2a, 0x33, 0x80])) : 0x2bn, size);
+      }
+    };
   const forms: Form[] = [];
   for (const size of [2, 4] as const) {
     const base = { size, modes: LEGACY };
@@ -119,7 +131,9 @@ function far(): Form[] {
   for (const size of WDQ) {
     const base = { size, modes: modesOf(size) };
     const key = suffix(size);
-    forms.push(form(`call_far_${key}_m`, [0xff], { ...base, reg: 3, rm: "mem", access: size + 2, setup: memory(size) }));
+    forms.push(
+      form(`call_far_${key}_m`, [0xff], { ...base, reg: 3, rm: "mem", access: size + 2, setup: memory(size) }),
+    );
     forms.push(form(`jmp_far_${key}_m`, [0xff], { ...base, reg: 5, rm: "mem", access: size + 2, setup: memory(size) }));
     forms.push(form(`ret_far_${key}`, [0xcb], { ...base, setup: frame(size, 2) }));
     // A return to another RPL makes AMD processors read SS:SP behind the released bytes before they refuse it.
@@ -135,26 +149,41 @@ function far(): Form[] {
 }
 
 function checks(): Form[] {
-  const bound = (size: 2 | 4) => (b: Builder): void => {
-    const low = BigInt(b.random.below(0x4000));
-    for (let i = 0; i < 8; i++) if (i !== 4) b.setLow(i, size, BigInt(b.random.below(0x8000)));
-    b.target = b.chooseTarget(size * 2);
-    if (b.random.oneIn(4)) b.poke(b.target, b.random.u64(), size * 2);
-    else b.poke(b.target, low | (BigInt(0x4000 + b.random.below(0x4000)) << BigInt(size * 8)), size * 2);
-  };
+  const bound =
+    (size: 2 | 4) =>
+    (b: Builder): void => {
+      const low = BigInt(b.random.below(0x4000));
+      for (let i = 0; i < 8; i++) if (i !== 4) b.setLow(i, size, BigInt(b.random.below(0x8000)));
+      b.target = b.chooseTarget(size * 2);
+      if (b.random.oneIn(4)) b.poke(b.target, b.random.u64(), size * 2);
+      else b.poke(b.target, low | (BigInt(0x4000 + b.random.below(0x4000)) << BigInt(size * 8)), size * 2);
+    };
   const similar = (b: Builder): void => {
     for (let i = 0; i < 8; i++) if (i !== 4) b.setLow(i, 2, BigInt(b.random.below(16)));
   };
   const [register, memory] = rmForms("arpl", [0x63], { modes: LEGACY, size: 2, fixedSize: true, reg: "any" });
   return [
     ...([2, 4] as const).map((size) =>
-      form(`bound_${suffix(size)}`, [0x62], { size, modes: LEGACY, reg: "any", rm: "mem", access: size * 2, setup: bound(size) }),
+      form(`bound_${suffix(size)}`, [0x62], {
+        size,
+        modes: LEGACY,
+        reg: "any",
+        rm: "mem",
+        access: size * 2,
+        setup: bound(size),
+      }),
     ),
     { ...register!, setup: similar },
     memory!,
     form("into", [0xce], { modes: LEGACY, fixedSize: true }),
     form("int3", [0xcc], { fixedSize: true }),
-    form("int_n", [0xcd], { fixedSize: true, imm: 1, setup: (b) => { b.fixedImm = BigInt(b.random.pick([0, 1, 2, 5, 6, 8, 13, 14, 0x20, 0x21, 0x7f, 0x81, 0xff])); } }),
+    form("int_n", [0xcd], {
+      fixedSize: true,
+      imm: 1,
+      setup: (b) => {
+        b.fixedImm = BigInt(b.random.pick([0, 1, 2, 5, 6, 8, 13, 14, 0x20, 0x21, 0x7f, 0x81, 0xff]));
+      },
+    }),
   ];
 }
 
@@ -235,4 +264,10 @@ function undefinedOpcodes(): Form[] {
   ];
 }
 
-export const CONTROL_FORMS: readonly Form[] = [...branches(), ...far(), ...checks(), ...privileged(), ...undefinedOpcodes()];
+export const CONTROL_FORMS: readonly Form[] = [
+  ...branches(),
+  ...far(),
+  ...checks(),
+  ...privileged(),
+  ...undefinedOpcodes(),
+];

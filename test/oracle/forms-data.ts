@@ -57,7 +57,9 @@ function extensions(): Form[] {
       form(`xchg_${key}_short`, [0x90], { size, modes: modesOf(size), plus: true }),
       form(`lea_${key}`, [0x8d], { size, modes: modesOf(size), reg: "any", rm: "mem", repIgnored: true }),
       ...cmov(size),
-      ...(size === 2 ? [] : [form(`bswap_${key}`, [0x0f, 0xc8], { size, modes: modesOf(size), plus: true, repIgnored: true })]),
+      ...(size === 2
+        ? []
+        : [form(`bswap_${key}`, [0x0f, 0xc8], { size, modes: modesOf(size), plus: true, repIgnored: true })]),
     ];
   });
 }
@@ -86,7 +88,11 @@ function stack(): Form[] {
     const base = { size, modes, default64: true, repIgnored: true };
     const key = suffix(size);
     const framed = (b: Builder): void => {
-      b.setLow(5, b.mode === 64 ? 8 : 4, b.stackAddress(b.random.oneIn(5) ? b.random.below(0x2000) : 0x400 + b.random.below(0x380) * 8));
+      b.setLow(
+        5,
+        b.mode === 64 ? 8 : 4,
+        b.stackAddress(b.random.oneIn(5) ? b.random.below(0x2000) : 0x400 + b.random.below(0x380) * 8),
+      );
     };
     const enter = (b: Builder): void => {
       framed(b);
@@ -106,7 +112,9 @@ function stack(): Form[] {
       form(`leave_${key}`, [0xc9], { ...base, setup: framed }),
       ...(size === 8 ? [] : [form(`pusha_${key}`, [0x60], { ...base, modes: LEGACY, partial: true })]),
       ...(size === 8 ? [] : [form(`popa_${key}`, [0x61], { ...base, modes: LEGACY, partial: true })]),
-      ...[0xa0, 0xa8].map((opcode) => form(`push_${key}_${opcode === 0xa0 ? "fs" : "gs"}`, [0x0f, opcode], { ...base, bare: true })),
+      ...[0xa0, 0xa8].map((opcode) =>
+        form(`push_${key}_${opcode === 0xa0 ? "fs" : "gs"}`, [0x0f, opcode], { ...base, bare: true }),
+      ),
     ];
   });
 }
@@ -151,7 +159,9 @@ function stringOperands(b: Builder, size: Size, pointers: number, repeated: bool
   if (pointers & 1) {
     // Often equal or overlapping operands.
     const same = pointers === 3 && r.oneIn(3);
-    const value = same ? b.low(6, b.addressSize) + BigInt(r.below(5) - 2) * BigInt(r.oneIn(2) ? 1 : size) : b.pointer(0, size).offset;
+    const value = same
+      ? b.low(6, b.addressSize) + BigInt(r.below(5) - 2) * BigInt(r.oneIn(2) ? 1 : size)
+      : b.pointer(0, size).offset;
     b.setLow(7, b.addressSize, BigInt.asUintN(b.addressSize * 8, value));
   }
   if (repeated) b.setLow(1, b.addressSize, BigInt(r.oneIn(6) ? r.below(600) : r.below(20)));
@@ -161,41 +171,54 @@ const name16 = (b: Builder): boolean => b.addressSize === 2;
 
 function flags(): Form[] {
   return [
-    ...([
-      ["lahf", 0x9f],
-      ["sahf", 0x9e],
-      ["cmc", 0xf5],
-      ["clc", 0xf8],
-      ["stc", 0xf9],
-      ["cld", 0xfc],
-      ["std", 0xfd],
-    ] as const).map(([name, opcode]) => form(name, [opcode], { repIgnored: true, fixedSize: true })),
+    ...(
+      [
+        ["lahf", 0x9f],
+        ["sahf", 0x9e],
+        ["cmc", 0xf5],
+        ["clc", 0xf8],
+        ["stc", 0xf9],
+        ["cld", 0xfc],
+        ["std", 0xfd],
+      ] as const
+    ).map(([name, opcode]) => form(name, [opcode], { repIgnored: true, fixedSize: true })),
     form("xlat", [0xd7], {
       size: 1,
       fixedSize: true,
       setup: (b) => b.setLow(3, b.addressSize, b.pointer(3, 1).offset - b.low(0, 1)),
     }),
     form("nop_pause", [0x90], { prefix: 0xf3, fixedSize: true }),
-    ...[0x18, 0x19, 0x1c, 0x1d, 0x1f].flatMap((opcode) => rmForms(`hint_nop_${opcode.toString(16)}`, [0x0f, opcode], { reg: opcode === 0x1f ? 0 : 7 })),
+    ...[0x18, 0x19, 0x1c, 0x1d, 0x1f].flatMap((opcode) =>
+      rmForms(`hint_nop_${opcode.toString(16)}`, [0x0f, opcode], { reg: opcode === 0x1f ? 0 : 7 }),
+    ),
     form("prefetchw", [0x0f, 0x0d], { reg: 1, rm: "mem", fixedSize: true }),
-    ...["lfence", "mfence", "sfence"].map((name, n) => form(name, [0x0f, 0xae, 0xe8 | (n << 3)], { bare: true, fixedSize: true })),
+    ...["lfence", "mfence", "sfence"].map((name, n) =>
+      form(name, [0x0f, 0xae, 0xe8 | (n << 3)], { bare: true, fixedSize: true }),
+    ),
   ];
 }
 
 /** Selectors a ring-3 program may meet: valid, null, wrong type, wrong privilege, absent, beyond the limit. */
 function someSelector(b: Builder): bigint {
   const r = b.random;
-  if (r.oneIn(3) || b.mode === 64) return BigInt(r.pick([0, 3, 1, 0x2b, 0x28, 0x23, 0x10, 0x13, 0x18, 0x1b, 0x08, 0x80, 0x83, 0xfff8, 0xffff, 0x200]));
-  return BigInt(r.oneIn(10) ? (LDT.length + r.below(40)) * 8 + 4 + r.below(4) : r.below(LDT.length) * 8 + 4 + (r.oneIn(4) ? r.below(4) : 3));
+  if (r.oneIn(3) || b.mode === 64)
+    return BigInt(r.pick([0, 3, 1, 0x2b, 0x28, 0x23, 0x10, 0x13, 0x18, 0x1b, 0x08, 0x80, 0x83, 0xfff8, 0xffff, 0x200]));
+  return BigInt(
+    r.oneIn(10)
+      ? (LDT.length + r.below(40)) * 8 + 4 + r.below(4)
+      : r.below(LDT.length) * 8 + 4 + (r.oneIn(4) ? r.below(4) : 3),
+  );
 }
 const everySelector = (b: Builder): void => {
   for (let i = 0; i < 8; i++) if (i !== 4) b.setLow(i, 2, someSelector(b));
 };
-const memorySelector = (offset: number) => (b: Builder): void => {
-  b.target = b.chooseTarget(offset + 2);
-  b.poke(b.target, b.random.operand(), offset);
-  b.poke(b.target + offset, someSelector(b), 2);
-};
+const memorySelector =
+  (offset: number) =>
+  (b: Builder): void => {
+    b.target = b.chooseTarget(offset + 2);
+    b.poke(b.target, b.random.operand(), offset);
+    b.poke(b.target + offset, someSelector(b), 2);
+  };
 
 function segmentRegisters(): Form[] {
   const names = ["es", "cs", "ss", "ds", "fs", "gs"];
@@ -204,12 +227,29 @@ function segmentRegisters(): Form[] {
     const base = { size, modes: modesOf(size) };
     for (const [n, name] of names.entries()) {
       // A 64-bit process keeps what it loads in DS, ES, FS and GS: only reading is tried there.
-      forms.push(...rmForms(`mov_${suffix(size)}_rm_${name}`, [0x8c], { ...base, reg: n, access: 2, repIgnored: true, bare: true }));
+      forms.push(
+        ...rmForms(`mov_${suffix(size)}_rm_${name}`, [0x8c], {
+          ...base,
+          reg: n,
+          access: 2,
+          repIgnored: true,
+          bare: true,
+        }),
+      );
     }
-    forms.push(...["lar", "lsl"].flatMap((name, n) => {
-      const [register, memory] = rmForms(`${name}_${suffix(size)}`, [0x0f, 2 + n], { ...base, reg: "any", access: 2 });
-      return [{ ...register!, setup: everySelector }, { ...memory!, setup: memorySelector(0) }];
-    }));
+    forms.push(
+      ...["lar", "lsl"].flatMap((name, n) => {
+        const [register, memory] = rmForms(`${name}_${suffix(size)}`, [0x0f, 2 + n], {
+          ...base,
+          reg: "any",
+          access: 2,
+        });
+        return [
+          { ...register!, setup: everySelector },
+          { ...memory!, setup: memorySelector(0) },
+        ];
+      }),
+    );
   }
   for (const [n, name] of ["verr", "verw"].entries()) {
     const [register, memory] = rmForms(name, [0x0f, 0x00], { reg: 4 + n, size: 2, fixedSize: true });
@@ -225,8 +265,14 @@ function segmentRegisters(): Form[] {
 
 function pushPopSegments(): Form[] {
   const forms: Form[] = [];
-  for (const [push, pop, name] of [[[0x06], [0x07], "es"], [[0x0e], undefined, "cs"], [[0x16], [0x17], "ss"], [[0x1e], [0x1f], "ds"],
-    [undefined, [0x0f, 0xa1], "fs"], [undefined, [0x0f, 0xa9], "gs"]] as const) {
+  for (const [push, pop, name] of [
+    [[0x06], [0x07], "es"],
+    [[0x0e], undefined, "cs"],
+    [[0x16], [0x17], "ss"],
+    [[0x1e], [0x1f], "ds"],
+    [undefined, [0x0f, 0xa1], "fs"],
+    [undefined, [0x0f, 0xa9], "gs"],
+  ] as const) {
     for (const size of [2, 4] as const) {
       const base = { size, modes: LEGACY };
       if (push !== undefined) forms.push(form(`push_${suffix(size)}_${name}`, push, base));
@@ -241,22 +287,33 @@ function pushPopSegments(): Form[] {
 }
 
 function loadFar(): Form[] {
-  return ([
-    ["les", [0xc4]],
-    ["lds", [0xc5]],
-    ["lss", [0x0f, 0xb2]],
-    ["lfs", [0x0f, 0xb4]],
-    ["lgs", [0x0f, 0xb5]],
-  ] as const).flatMap(([name, opcode]) =>
+  return (
+    [
+      ["les", [0xc4]],
+      ["lds", [0xc5]],
+      ["lss", [0x0f, 0xb2]],
+      ["lfs", [0x0f, 0xb4]],
+      ["lgs", [0x0f, 0xb5]],
+    ] as const
+  ).flatMap(([name, opcode]) =>
     ([2, 4] as const).map((size) =>
-      form(`${name}_${suffix(size)}`, opcode, { size, modes: LEGACY, reg: "any", rm: "mem", access: size + 2, setup: memorySelector(size) }),
+      form(`${name}_${suffix(size)}`, opcode, {
+        size,
+        modes: LEGACY,
+        reg: "any",
+        rm: "mem",
+        access: size + 2,
+        setup: memorySelector(size),
+      }),
     ),
   );
 }
 
 function bases(): Form[] {
   return ["rdfsbase", "rdgsbase", "wrfsbase", "wrgsbase"].flatMap((name, n) =>
-    DQ.map((size) => form(`${name}_${suffix(size)}`, [0x0f, 0xae], { size, modes: LONG, prefix: 0xf3, reg: n, rm: "reg" })),
+    DQ.map((size) =>
+      form(`${name}_${suffix(size)}`, [0x0f, 0xae], { size, modes: LONG, prefix: 0xf3, reg: n, rm: "reg" }),
+    ),
   );
 }
 

@@ -1,12 +1,14 @@
 // Every integer instruction form the oracle tries, once per mode it exists in.
 
+import { type Form, form, type Mode } from "./form.js";
 import { ARITHMETIC } from "./forms-arithmetic.js";
 import { CONTROL_FORMS } from "./forms-control.js";
 import { DATA_FORMS } from "./forms-data.js";
-import { type Form, form, type Mode } from "./form.js";
 
 /** Programs of several instructions: many entries, so that they get many cases. */
-const SEQUENCES = Array.from({ length: 60 }, (_, n) => form(`sequence_${n}`, [0x90], { sequence: true, bare: true, aligned: true }));
+const SEQUENCES = Array.from({ length: 60 }, (_, n) =>
+  form(`sequence_${n}`, [0x90], { sequence: true, bare: true, aligned: true }),
+);
 
 export const FORMS: readonly Form[] = [...ARITHMETIC, ...DATA_FORMS, ...CONTROL_FORMS, ...SEQUENCES];
 

@@ -59,8 +59,18 @@ class Hunter {
     const random = new Random(seed);
     const template = makeTemplate(seed);
     const cases: Case[] = [];
-    for (let i = 0; i < count; i++) cases.push(makeCase(instances[(first + i) % instances.length]!, random, this.lowMapped));
-    return { mode, template, cases, output: this.executor.run(mode, template, cases.map(({ input }) => input)) };
+    for (let i = 0; i < count; i++)
+      cases.push(makeCase(instances[(first + i) % instances.length]!, random, this.lowMapped));
+    return {
+      mode,
+      template,
+      cases,
+      output: this.executor.run(
+        mode,
+        template,
+        cases.map(({ input }) => input),
+      ),
+    };
   }
 
   async compare(batch: Batch, surroundings: Surroundings): Promise<void> {
@@ -73,7 +83,8 @@ class Hunter {
       if (differences.length === 0) continue;
       const failed = (this.failures.get(key) ?? 0) + 1;
       this.failures.set(key, failed);
-      if (failed <= SHOWN_PER_FORM && this.shown++ < SHOWN) await this.show(surroundings, batch, item, outcomes[i]!, differences);
+      if (failed <= SHOWN_PER_FORM && this.shown++ < SHOWN)
+        await this.show(surroundings, batch, item, outcomes[i]!, differences);
     }
   }
 
@@ -88,7 +99,13 @@ class Hunter {
     }
   }
 
-  private async show(surroundings: Surroundings, batch: Batch, item: Case, outcome: Outcome, differences: string[]): Promise<void> {
+  private async show(
+    surroundings: Surroundings,
+    batch: Batch,
+    item: Case,
+    outcome: Outcome,
+    differences: string[],
+  ): Promise<void> {
     const small = await minimise(item, outcome, differences, async (candidate) => {
       const [result] = [...readOutcomes(await this.executor.run(batch.mode, batch.template, [candidate.input]))];
       return { outcome: result!, differences: this.runOne(surroundings, batch, candidate, result!) };
@@ -114,7 +131,11 @@ async function hunt(cases: number, seed: number, only: RegExp): Promise<boolean>
     await hunter.compare(pending.batch, pending.surroundings);
     done += pending.batch.cases.length;
   };
-  const jobs = MODES.map((mode) => ({ mode, instances: selected.filter((instance) => instance.mode === mode), next: 0 }));
+  const jobs = MODES.map((mode) => ({
+    mode,
+    instances: selected.filter((instance) => instance.mode === mode),
+    next: 0,
+  }));
   for (let round = 0, planned = 0; planned < cases; round++) {
     for (const job of jobs) {
       if (job.instances.length === 0 || planned >= cases) continue;
@@ -136,8 +157,11 @@ function summarise(hunter: Hunter, selected: readonly Instance[], done: number, 
   const counts = selected.map(({ key }) => hunter.counts.get(key) ?? 0);
   const failed = [...hunter.failures].sort((a, b) => b[1] - a[1]);
   const total = failed.reduce((sum, [, count]) => sum + count, 0);
-  if (failed.length > 0) console.log(`\nforms that differ: ${failed.map(([key, count]) => `${key} ${count}`).join("  ")}`);
-  console.log(`${done} cases of ${selected.length} forms, ${Math.min(...counts)} to ${Math.max(...counts)} per form, ${total} mismatches, ${seconds.toFixed(0)} s`);
+  if (failed.length > 0)
+    console.log(`\nforms that differ: ${failed.map(([key, count]) => `${key} ${count}`).join("  ")}`);
+  console.log(
+    `${done} cases of ${selected.length} forms, ${Math.min(...counts)} to ${Math.max(...counts)} per form, ${total} mismatches, ${seconds.toFixed(0)} s`,
+  );
   hunter.executor[Symbol.dispose]();
   return total === 0;
 }
@@ -150,7 +174,7 @@ const { values } = parseArgs({
     "write-seeds": { type: "string" },
   },
 });
-const seed = values.seed === undefined ? (Date.now() & 0x7fffffff) : Number(values.seed);
+const seed = values.seed === undefined ? Date.now() & 0x7fffffff : Number(values.seed);
 if (values["write-seeds"] !== undefined) {
   await writeSeeds(Number(values["write-seeds"]), seed);
 } else {

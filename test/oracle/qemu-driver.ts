@@ -14,13 +14,53 @@ export const DATA = 0x350000;
 export const TEST_PAGES = 0x700000;
 
 /** Offsets in a case. */
-export const At = { CODE: 0, GDT: 256, LDT: 384, GATES: 448, PTES: 512, REGISTERS: 576, EFLAGS: 604, RING3: 608, CR0: 612, CR4: 616 } as const;
+export const At = {
+  CODE: 0,
+  GDT: 256,
+  LDT: 384,
+  GATES: 448,
+  PTES: 512,
+  REGISTERS: 576,
+  EFLAGS: 604,
+  RING3: 608,
+  CR0: 612,
+  CR4: 616,
+} as const;
 
-export const Selector = { CODE: 0x08, DATA: 0x10, USER_CODE: 0x1b, USER_DATA: 0x23, TSS: 0x28, LDT: 0x30, TSS2: 0x38, FREE: 0x80 } as const;
+export const Selector = {
+  CODE: 0x08,
+  DATA: 0x10,
+  USER_CODE: 0x1b,
+  USER_DATA: 0x23,
+  TSS: 0x28,
+  LDT: 0x30,
+  TSS2: 0x38,
+  FREE: 0x80,
+} as const;
 
 /** Report: 19 words of frame, then CR0 CR2 CR4 TR LDTR, GDT slots, LDT, test page entries, both TSSs. */
 export const REPORT_WORDS = [
-  ...["edi", "esi", "ebp", "esp0", "ebx", "edx", "ecx", "eax", "gs", "fs", "es", "ds", "vector", "error", "eip", "cs", "eflags", "esp", "ss"],
+  ...[
+    "edi",
+    "esi",
+    "ebp",
+    "esp0",
+    "ebx",
+    "edx",
+    "ecx",
+    "eax",
+    "gs",
+    "fs",
+    "es",
+    "ds",
+    "vector",
+    "error",
+    "eip",
+    "cs",
+    "eflags",
+    "esp",
+    "ss",
+  ],
   ...["cr0", "cr2", "cr4", "tr", "ldtr"],
 ];
 export const REPORT_SIZE = REPORT_WORDS.length * 4 + 128 + 64 + 64 + 0x200;
@@ -121,6 +161,10 @@ pages:
   mov ecx, 64
   rep movsd
   mov edi, 0x350000
+  mov ecx, 1024
+  rep stosd
+  ; segments based at 0 find the same code there
+  xor edi, edi
   mov ecx, 1024
   rep stosd
   mov edi, 0x30f800

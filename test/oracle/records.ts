@@ -35,7 +35,8 @@ export function makeTemplate(seed: number): Uint8Array {
   const bytes = new Uint8Array(Region.SIZE);
   random.fill(bytes);
   const view = new DataView(bytes.buffer);
-  for (let at = Region.DATA; at < Region.SIZE; at += 8) if (random.oneIn(2)) view.setBigUint64(at, random.operand(), true);
+  for (let at = Region.DATA; at < Region.SIZE; at += 8)
+    if (random.oneIn(2)) view.setBigUint64(at, random.operand(), true);
   bytes.fill(0xf4, Region.CODE, Region.DATA);
   return bytes;
 }
@@ -72,7 +73,8 @@ export function makeCase(instance: Instance, random: Random, lowMapped: boolean)
   view.setUint16(FieldOffset.PATCH_LENGTH, fits ? b.patch.length : 0, true);
   input.set(b.bytes, FieldOffset.CODE);
   if (fits) input.set(b.patch, FieldOffset.PATCH);
-  const undefinedFlags = typeof instance.form.undefined === "number" ? instance.form.undefined : instance.form.undefined(b);
+  const undefinedFlags =
+    typeof instance.form.undefined === "number" ? instance.form.undefined : instance.form.undefined(b);
   return { instance, input, undefined: undefinedFlags };
 }
 

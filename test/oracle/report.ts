@@ -72,7 +72,10 @@ export function describeCase(item: Case, outcome: Outcome, differences: readonly
     `  ${registers.join(" ")} ip=${ip.toString(16)} flags=${view.getUint32(FieldOffset.FLAGS, true).toString(16)}`,
   ];
   if (mode !== 64) lines.push(`  ${selectors.join(" ")}`);
-  if (patched > 0) lines.push(`  [region ${view.getUint16(FieldOffset.PATCH_OFFSET, true).toString(16)}] = ${Buffer.from(patch).toString("hex")}`);
+  if (patched > 0)
+    lines.push(
+      `  [region ${view.getUint16(FieldOffset.PATCH_OFFSET, true).toString(16)}] = ${Buffer.from(patch).toString("hex")}`,
+    );
   lines.push(`  host: vector ${outcome.record[FieldOffset.VECTOR]}`, ...differences.map((text) => `    ${text}`));
   return lines.join("\n");
 }

@@ -23,7 +23,9 @@ describe("oracle seeds", () => {
       const differences = subject.run(item, outcome);
       if (differences.length > 0) failures.push(describeCase(item, outcome, differences));
     }
-    console.log(`oracle seeds, ${mode}-bit code, ${surroundings} paging: ${cases.length - failures.length} passed, ${failures.length} failed`);
+    console.log(
+      `oracle seeds, ${mode}-bit code, ${surroundings} paging: ${cases.length - failures.length} passed, ${failures.length} failed`,
+    );
     expect(failures.slice(0, 20)).toEqual([]);
   });
 });

@@ -15,7 +15,17 @@ import { Executor } from "./executor.js";
 import type { Mode } from "./form.js";
 import { INSTANCES, type Instance } from "./forms.js";
 import { Random } from "./random.js";
-import { type Case, codeOffset, FieldOffset, INPUT, makeCase, makeTemplate, type Outcome, OUTPUT, readOutcomes } from "./records.js";
+import {
+  type Case,
+  codeOffset,
+  FieldOffset,
+  INPUT,
+  makeCase,
+  makeTemplate,
+  OUTPUT,
+  type Outcome,
+  readOutcomes,
+} from "./records.js";
 
 const POOL = 255;
 
@@ -230,8 +240,18 @@ export async function writeSeeds(perForm: number, seed: number): Promise<void> {
     const instances = INSTANCES.filter((instance) => instance.mode === mode);
     const random = new PooledRandom(seed + mode, layout.pool);
     const template = makeTemplate(seed);
-    const cases = instances.flatMap((instance) => Array.from({ length: perForm }, () => makeCase(instance, random, true)));
-    const outcomes = [...readOutcomes(await executor.run(mode, template, cases.map(({ input }) => input)))];
+    const cases = instances.flatMap((instance) =>
+      Array.from({ length: perForm }, () => makeCase(instance, random, true)),
+    );
+    const outcomes = [
+      ...readOutcomes(
+        await executor.run(
+          mode,
+          template,
+          cases.map(({ input }) => input),
+        ),
+      ),
+    ];
     const w = new Writer();
     w.u32(seed);
     w.u16(instances.length);
@@ -243,7 +263,9 @@ export async function writeSeeds(perForm: number, seed: number): Promise<void> {
       writeCase(w, layout, Math.floor(i / perForm), item, outcomes[i]!);
     });
     const data = w.finish();
-    const packed = brotliCompressSync(data, { params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_LGWIN]: 24 } });
+    const packed = brotliCompressSync(data, {
+      params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_LGWIN]: 24 },
+    });
     writeFileSync(pathOf(mode), packed);
     console.log(`${mode}-bit: ${cases.length} cases, ${data.length} bytes, ${packed.length} compressed`);
   }

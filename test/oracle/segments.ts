@@ -26,14 +26,19 @@ const entries: readonly (readonly [base: number, field: number, rights: number])
   [0x20000000, 0x1fff, user(11)],
   [0x20000000, 0x1fff, user(9) | D],
   [0, 0xfffff, user(11) | D | G],
-  [0x30000000, 0x1fff, user(3) & ~0x80 | D],
+  [0x30000000, 0x1fff, (user(3) & ~0x80) | D],
   [0x2ffff000, 0x2, user(3) | D | G],
   [0x30000010, 0x0, user(3) | D],
   [0x30000ff0, 0x0017, user(3)],
   [0x2fff1000, 0xffff, user(3)],
 ];
 
-export const LDT: readonly Segment[] = entries.map(([base, field, rights], i) => ({ selector: i * 8 + 7, base, field, rights }));
+export const LDT: readonly Segment[] = entries.map(([base, field, rights], i) => ({
+  selector: i * 8 + 7,
+  base,
+  field,
+  rights,
+}));
 
 export const Ldt = {
   FLAT: 0,

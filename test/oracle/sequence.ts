@@ -12,13 +12,16 @@ const CODE_MAX = 272;
 
 // Left out: implicit memory operands (their registers hold anything here), division (its faults leave flags
 // undefined), and whatever loads segments.
-const EXCLUDED = /^(div|idiv|bt[src]?_._rm_r_m|.*moffs|push|pop|enter|leave|(rep_|repne_)?(movs|cmps|stos|lods|scas)_|xlat|pusha|popa|les|lds|lss|lfs|lgs|mov_.._rm|mov_._rm_|lar|lsl|verr|verw|wr|cmpxchg(8|16)b|ud|vex|bls_|rorx_vvvv|too)/;
-const usable = (mode: Mode): readonly Form[] => [...ARITHMETIC, ...DATA_FORMS].filter((form) => form.modes.includes(mode) && !form.step && !EXCLUDED.test(form.name));
+const EXCLUDED =
+  /^(div|idiv|bt[src]?_._rm_r_m|.*moffs|push|pop|enter|leave|(rep_|repne_)?(movs|cmps|stos|lods|scas)_|xlat|pusha|popa|les|lds|lss|lfs|lgs|mov_.._rm|mov_._rm_|lar|lsl|verr|verw|wr|cmpxchg(8|16)b|ud|vex|bls_|rorx_vvvv|too)/;
+const usable = (mode: Mode): readonly Form[] =>
+  [...ARITHMETIC, ...DATA_FORMS].filter((form) => form.modes.includes(mode) && !form.step && !EXCLUDED.test(form.name));
 const FORMS: Record<Mode, readonly Form[]> = { 16: usable(16), 32: usable(32), 64: usable(64) };
 
 /** MOV register, immediate of the full width. */
 function load(mode: Mode, register: number, value: bigint): number[] {
-  const bytes = mode === 64 ? [0x48 | (register >> 3), 0xb8 | (register & 7)] : [...(mode === 16 ? [0x66] : []), 0xb8 | register];
+  const bytes =
+    mode === 64 ? [0x48 | (register >> 3), 0xb8 | (register & 7)] : [...(mode === 16 ? [0x66] : []), 0xb8 | register];
   for (let i = 0; i < (mode === 64 ? 8 : 4); i++) bytes.push(Number((value >> BigInt(i * 8)) & 0xffn));
   return bytes;
 }
@@ -28,7 +31,9 @@ function defineFlags(b: Builder): number[] {
   const { random: r, mode } = b;
   const prefix = mode === 64 && r.oneIn(2) ? [0x48 | (r.below(2) << 2) | r.below(2)] : r.oneIn(6) ? [0x66] : [];
   const modrm = 0xc0 | r.below(64);
-  return r.oneIn(2) ? [...prefix, r.pick([0x01, 0x29, 0x39, 0x00, 0x28, 0x38]), modrm] : [...prefix, 0x83, 0xc0 | (r.pick([0, 5, 7]) << 3) | r.below(8), r.below(256)];
+  return r.oneIn(2)
+    ? [...prefix, r.pick([0x01, 0x29, 0x39, 0x00, 0x28, 0x38]), modrm]
+    : [...prefix, 0x83, 0xc0 | (r.pick([0, 5, 7]) << 3) | r.below(8), r.below(256)];
 }
 
 function instruction(b: Builder, offset: number): number[] {

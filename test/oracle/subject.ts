@@ -74,13 +74,21 @@ export class Subject {
     this.machine.poke(WINDOWS + offset, bytes);
   }
 
-  private restore(code: number, length: number, patch: number, patchLength: number, outcome: Outcome, all: boolean): void {
+  private restore(
+    code: number,
+    length: number,
+    patch: number,
+    patchLength: number,
+    outcome: Outcome,
+    all: boolean,
+  ): void {
     if (all) {
       this.expected.set(this.template);
       this.machine.poke(WINDOWS, this.template);
       return;
     }
-    const back = (offset: number, count: number): void => this.place(offset, this.template.subarray(offset, offset + count));
+    const back = (offset: number, count: number): void =>
+      this.place(offset, this.template.subarray(offset, offset + count));
     back(code, length);
     if (patchLength > 0) back(patch, patchLength);
     for (const change of outcome.changes) back(change >>> 8, 1);
@@ -118,7 +126,8 @@ export class Subject {
     const vector = record[FieldOffset.VECTOR]!;
     if (reason !== Exit.EXCEPTION) return [`left with reason ${reason}, expected vector ${vector}`];
     const number = (what: string, actual: number, want: number): void => {
-      if (actual !== want) differences.push(`${what} ${(actual >>> 0).toString(16)} expected ${(want >>> 0).toString(16)}`);
+      if (actual !== want)
+        differences.push(`${what} ${(actual >>> 0).toString(16)} expected ${(want >>> 0).toString(16)}`);
     };
     const big = (what: string, actual: bigint, want: bigint): void => {
       if (actual !== want) differences.push(`${what} ${actual.toString(16)} expected ${want.toString(16)}`);
@@ -166,7 +175,9 @@ export class Subject {
     for (let at = 0, shown = 0; at < Region.SIZE && shown < 4; at++) {
       if (memory[at] === this.expected[at] || memory[at] === before?.[at]) continue;
       shown++;
-      differences.push(`[${linearOf(at).toString(16)}] ${memory[at]!.toString(16)} expected ${this.expected[at]!.toString(16)}`);
+      differences.push(
+        `[${linearOf(at).toString(16)}] ${memory[at]!.toString(16)} expected ${this.expected[at]!.toString(16)}`,
+      );
     }
   }
 
@@ -174,7 +185,11 @@ export class Subject {
     const memory = this.template.slice();
     const view = new DataView(item.input.buffer, item.input.byteOffset);
     const length = view.getUint16(FieldOffset.PATCH_LENGTH, true);
-    if (length > 0) memory.set(item.input.subarray(FieldOffset.PATCH, FieldOffset.PATCH + length), view.getUint16(FieldOffset.PATCH_OFFSET, true));
+    if (length > 0)
+      memory.set(
+        item.input.subarray(FieldOffset.PATCH, FieldOffset.PATCH + length),
+        view.getUint16(FieldOffset.PATCH_OFFSET, true),
+      );
     return memory;
   }
 }

@@ -166,9 +166,8 @@ export function decodeBlock(frame: u32, offset: u32, mode: u32): usize {
     store<u16>(u, at, UOP_OFFSET);
     count++;
     at += length;
-    const op = <u32>load<u16>(u, UOP_PLAIN);
-    if (op == Op.JCC && count > 1) fuse(u);
-    if (endsBlock(op)) break;
+    if (load<u16>(u, UOP_PLAIN) == Op.JCC && count > 1) fuse(u);
+    if (endsBlock(u)) break;
     u += UOP;
   }
   if (count == 0) return 0;

@@ -4,7 +4,7 @@ import { at, begin, lock, lockUsed, outcome, Outcome, start } from "./cursor";
 import { setOp, emit } from "./emit";
 import { oneByte } from "./onebyte";
 import { Op } from "./op";
-import { UOP, UOP_BASE, UOP_INDEX, UOP_LENGTH, ZERO_OFFSET } from "./uop";
+import { Prefix, UOP, UOP_BASE, UOP_INDEX, UOP_LENGTH, UOP_PLAIN, uopPrefix, ZERO_OFFSET } from "./uop";
 
 /**
  * Decodes the instruction at host address `bytes`, of which `available` bytes can be read, under mode
@@ -26,14 +26,19 @@ export function decode(bytes: usize, available: usize, mode: u32, u: usize): u32
   return length;
 }
 
-/** The instruction never falls through to the next micro-op of its block. */
-export function endsBlock(op: u32): bool {
+/**
+ * A block ends behind this instruction: it never falls through, leaves to the run loop as a rule, or, as a
+ * repeated string instruction, does its own accounting of ticks.
+ */
+export function endsBlock(u: usize): bool {
+  const op = <u32>load<u16>(u, UOP_PLAIN);
   switch (op) {
+    case Op.MOVS: case Op.STOS: case Op.LODS: case Op.SCAS: case Op.CMPS: case Op.INS: case Op.OUTS:
+      return (uopPrefix(u) & (Prefix.REP | Prefix.REPNE)) != 0;
     case Op.INVALID: case Op.TOO_LONG:
     case Op.JMP_REL: case Op.CALL_REL32: case Op.CALL_REL64: case Op.RET32: case Op.RET64:
     case Op.CALL_R32: case Op.CALL_R64: case Op.CALL_M32: case Op.CALL_M64:
     case Op.JMP_R32: case Op.JMP_R64: case Op.JMP_M32: case Op.JMP_M64:
-    case Op.MOVS: case Op.STOS: case Op.LODS: case Op.SCAS: case Op.CMPS: case Op.INS: case Op.OUTS:
     case Op.JMP_NEAR: case Op.CALL_NEAR: case Op.RET_NEAR: case Op.CALL_IND: case Op.JMP_IND:
     case Op.LOOP: case Op.LOOPE: case Op.LOOPNE: case Op.JCXZ:
     case Op.CALL_FAR: case Op.JMP_FAR: case Op.CALL_FAR_M: case Op.JMP_FAR_M: case Op.RET_FAR: case Op.IRET:

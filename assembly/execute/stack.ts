@@ -5,7 +5,7 @@
 import { DATA_CHECKED } from "../layout";
 import { uopImm, uopSize, uopSrc } from "../decode/uop";
 import { probeRead, probeWrite } from "../vcpu/access";
-import { segmentAddress } from "../vcpu/address";
+import { dataAddress } from "../vcpu/address";
 import { checkAlignment } from "../vcpu/data-check";
 import { RBP, RSP, cpl, faulted, reg64, regRead, regWrite, segSelector, setReg64, stackWidth } from "../vcpu/state";
 import { Status } from "../vcpu/status";
@@ -19,7 +19,7 @@ import { readMemory, readRm, writeMemory, writeRm } from "./operand";
 
 /** Linear address of a stack cell of 1 << size bytes, or BAD_LINEAR after raising #SS(0). */
 function cell(distance: i64, size: u32, write: bool): u64 {
-  return segmentAddress(SS, stackOffset(distance), 1 << size, write);
+  return dataAddress(SS, stackOffset(distance), 1 << size, write);
 }
 
 /** Moves rSP up; the part of the register above the stack width stays (32 bits: is cleared). */
@@ -117,7 +117,7 @@ export function popa(u: usize): i32 {
 
 /** Frame pointer n of the outer frame, counted downwards from rBP. */
 @inline function outerFrame(n: i64, size: u32): u64 {
-  return segmentAddress(SS, frameOffset(-(n << size)), 1 << size, false);
+  return dataAddress(SS, frameOffset(-(n << size)), 1 << size, false);
 }
 
 /**
@@ -152,7 +152,7 @@ export function enter(u: usize): i32 {
 /** rSP = rBP, then POP rBP. */
 export function leave(u: usize): i32 {
   const size = uopSize(u);
-  const value = readMemory(segmentAddress(SS, frameOffset(0), 1 << size, false), size, SS);
+  const value = readMemory(dataAddress(SS, frameOffset(0), 1 << size, false), size, SS);
   if (faulted()) return Status.FAULT;
   regWrite(RSP, stackWidth(), frameOffset(1 << size));
   regWrite(RBP, size, value);

@@ -18,7 +18,7 @@ import {
 import { Op } from "../decode/op";
 import { Prefix, uopAddressSize, uopOp, uopPrefix, uopSeg, uopSize } from "../decode/uop";
 import { hostForRead, hostForWrite, probeWrite, readData, writeData } from "../vcpu/access";
-import { BAD_LINEAR, segmentAddress } from "../vcpu/address";
+import { BAD_LINEAR, dataAddress } from "../vcpu/address";
 import { EXIT_REP, EXIT_STRING } from "../vcpu/exit";
 import { noteResumeFlag } from "../vcpu/debug";
 import { clearFault } from "../vcpu/fault";
@@ -111,7 +111,7 @@ function runLength<T>(seg: u32, offset: u64, size: u32, count: u32): u32 {
 /** Linear address of the first of `n` elements, or BAD_LINEAR (nothing raised) when one of them would fault. */
 function runAddress<T>(seg: u32, offset: u64, n: u32, write: bool): u64 {
   const below = isBackward() ? <u64>(n - 1) * sizeof<T>() : 0;
-  const lowest = segmentAddress(seg, offset - below, n * sizeof<T>(), write);
+  const lowest = dataAddress(seg, offset - below, n * sizeof<T>(), write);
   if (lowest == BAD_LINEAR) {
     clearFault();
     return BAD_LINEAR;
@@ -132,9 +132,9 @@ function runAddress<T>(seg: u32, offset: u64, n: u32, write: bool): u64 {
 
 function moveElement<T>(u: usize, size: u32): bool {
   const seg = uopSeg(u);
-  const value = readData<T>(segmentAddress(seg, regRead(RSI, size), sizeof<T>(), false), seg);
+  const value = readData<T>(dataAddress(seg, regRead(RSI, size), sizeof<T>(), false), seg);
   if (faulted()) return false;
-  if (!writeData<T>(segmentAddress(ES, regRead(RDI, size), sizeof<T>(), true), ES, value)) return false;
+  if (!writeData<T>(dataAddress(ES, regRead(RDI, size), sizeof<T>(), true), ES, value)) return false;
   advance(RSI, size, step<T>());
   advance(RDI, size, step<T>());
   return true;
@@ -201,7 +201,7 @@ export function movs(u: usize): i32 {
 // ---- STOS -----------------------------------------------------------------------------------------
 
 function storeElement<T>(size: u32): bool {
-  const at = segmentAddress(ES, regRead(RDI, size), sizeof<T>(), true);
+  const at = dataAddress(ES, regRead(RDI, size), sizeof<T>(), true);
   if (!writeData<T>(at, ES, getRegister<T>(RAX))) return false;
   advance(RDI, size, step<T>());
   return true;
@@ -261,7 +261,7 @@ export function stos(u: usize): i32 {
 
 function loadElement<T>(u: usize, size: u32): bool {
   const seg = uopSeg(u);
-  const value = readData<T>(segmentAddress(seg, regRead(RSI, size), sizeof<T>(), false), seg);
+  const value = readData<T>(dataAddress(seg, regRead(RSI, size), sizeof<T>(), false), seg);
   if (faulted()) return false;
   setRegister<T>(RAX, value);
   advance(RSI, size, step<T>());
@@ -317,7 +317,7 @@ export function lods(u: usize): i32 {
 @inline function goesOnEqual(u: usize): bool { return (uopPrefix(u) & Prefix.REPNE) == 0; }
 
 function scanElement<T>(size: u32): bool {
-  const value = readData<T>(segmentAddress(ES, regRead(RDI, size), sizeof<T>(), false), ES);
+  const value = readData<T>(dataAddress(ES, regRead(RDI, size), sizeof<T>(), false), ES);
   if (faulted()) return false;
   cmp<T>(getRegister<T>(RAX), value);
   advance(RDI, size, step<T>());
@@ -380,9 +380,9 @@ export function scas(u: usize): i32 {
 
 function compareElement<T>(u: usize, size: u32): bool {
   const seg = uopSeg(u);
-  const a = readData<T>(segmentAddress(seg, regRead(RSI, size), sizeof<T>(), false), seg);
+  const a = readData<T>(dataAddress(seg, regRead(RSI, size), sizeof<T>(), false), seg);
   if (faulted()) return false;
-  const b = readData<T>(segmentAddress(ES, regRead(RDI, size), sizeof<T>(), false), ES);
+  const b = readData<T>(dataAddress(ES, regRead(RDI, size), sizeof<T>(), false), ES);
   if (faulted()) return false;
   cmp<T>(a, b);
   advance(RSI, size, step<T>());
@@ -457,7 +457,7 @@ export function cmps(u: usize): i32 {
 
 /** The destination is checked before the port is read: reading a port has effects. */
 function insertElement<T>(u: usize, size: u32): bool {
-  const at = segmentAddress(ES, regRead(RDI, size), sizeof<T>(), true);
+  const at = dataAddress(ES, regRead(RDI, size), sizeof<T>(), true);
   if (!probeWrite(at, sizeof<T>(), ES)) return false;
   const value = <T>portInput(reg16(RDX), sizeof<T>(), exitFlags(u));
   if (faulted() || !writeData<T>(at, ES, value)) return false;
@@ -466,7 +466,7 @@ function insertElement<T>(u: usize, size: u32): bool {
 }
 function outputElement<T>(u: usize, size: u32): bool {
   const seg = uopSeg(u);
-  const value = readData<T>(segmentAddress(seg, regRead(RSI, size), sizeof<T>(), false), seg);
+  const value = readData<T>(dataAddress(seg, regRead(RSI, size), sizeof<T>(), false), seg);
   if (faulted() || !portOutput(reg16(RDX), sizeof<T>(), <u32>value, exitFlags(u))) return false;
   advance(RSI, size, step<T>());
   return true;

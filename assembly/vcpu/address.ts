@@ -5,12 +5,12 @@
 // the access that follows takes its slow path and finds the fault there.
 
 import { GPR, MODE, SYSTEM_FLAGS } from "../layout";
-import { MODE_CODE, MODE_CODE64 } from "../decode/mode";
+import { MODE_CODE, MODE_CODE64, MODE_FLAT } from "../decode/mode";
 import { RIP_MARKER } from "../decode/modrm";
 import { Ea, UOP_BASE, UOP_DISP, UOP_IMM, UOP_INDEX, UOP_SCALE, uopEa, uopSeg } from "../decode/uop";
 import { CR0_PE } from "../x86/control";
 import { VM } from "../x86/flags";
-import { ATTR_DB, ATTR_UNUSABLE, TYPE_CODE, TYPE_DC, TYPE_RW } from "../x86/segment";
+import { ATTR_DB, ATTR_UNUSABLE, DS, ES, SS, TYPE_CODE, TYPE_DC, TYPE_RW } from "../x86/segment";
 import { raiseGP, raiseSegment } from "./fault";
 import { cr0, nextRip, segAttributes, segEffective, segLimit } from "./state";
 
@@ -81,6 +81,16 @@ export function segmentAddress(seg: u32, offset: u64, size: u32, write: bool): u
     return BAD_LINEAR;
   }
   return (offset + segEffective(seg)) & 0xffff_ffff;
+}
+
+const FLAT_SEGMENTS: u32 = (1 << ES) | (1 << SS) | (1 << DS);
+/**
+ * The same, without a call where the mode word says that the segment needs no check. An operand that runs
+ * over 4 GiB or out of canonical form is then found by the access, which never hits the lookup tables.
+ */
+@inline export function dataAddress(seg: u32, offset: u64, size: u32, write: bool): u64 {
+  if ((load<u32>(MODE) & MODE_FLAT) != 0 && ((FLAT_SEGMENTS >> seg) & 1) != 0) return offset;
+  return segmentAddress(seg, offset, size, write);
 }
 
 /** Linear address of the memory operand of `u`, `size` bytes long, for reading. */

@@ -1,6 +1,6 @@
 // Reference data access: an operand of up to eight bytes, or a probed run, at a linear address. Alignment
 // checks (SDM vol. 3, 6.15, #AC; before page faults, as AMD processors have it), canonical addresses (SDM
-// vol. 1, 3.3.7.1), wrap-around at 4 GiB outside 64-bit code, translation of every page before any byte
+// vol. 1, 3.3.7.1; that of the first byte counts before alignment), wrap-around at 4 GiB outside 64-bit code, translation of every page before any byte
 // moves, data breakpoints (SDM vol. 3, 18.2).
 
 import type { GuestMemory, Place } from "./guest-memory.js";
@@ -64,10 +64,14 @@ function translateAll(
   return { fault: "none", parts };
 }
 
+function misaligned(regime: Regime, linear: bigint, size: number, { user }: Access): boolean {
+  const checked = user && regime.cpl === 3 && regime.alignmentMask && regime.ac;
+  return checked === true && isCanonical(linear) && (linear & BigInt(size - 1)) !== 0n;
+}
+
 /** An operand: it must be aligned where that is checked, and canonical as a whole, before any page counts. */
 export function operand(regime: Regime, memory: GuestMemory, linear: bigint, size: number, access: Access): Outcome {
-  const aligned = (linear & BigInt(size - 1)) === 0n;
-  if (!aligned && access.user && regime.cpl === 3 && regime.alignmentMask && regime.ac) return { fault: "alignment" };
+  if (misaligned(regime, linear, size, access)) return { fault: "alignment" };
   const pieces = split(regime, linear, size, access);
   const second = pieces[1];
   if (second !== undefined) {
@@ -77,8 +81,10 @@ export function operand(regime: Regime, memory: GuestMemory, linear: bigint, siz
   return translateAll(regime, memory, pieces, access);
 }
 
-/** A run that is only probed, page by page. */
+/** A run that is only probed, page by page; of the size of an operand, it is checked as one. */
 export function probe(regime: Regime, memory: GuestMemory, linear: bigint, size: number, access: Access): Outcome {
+  if ((size === 2 || size === 4 || size === 8) && misaligned(regime, linear, size, access))
+    return { fault: "alignment" };
   return translateAll(regime, memory, split(regime, linear, size, access), access);
 }
 

@@ -220,7 +220,7 @@ export class Session {
 
   private probe(): void {
     const linear = this.linear();
-    const size = 1 + this.random.below(6000);
+    const size = this.random.oneIn(2) ? this.random.pick(SIZES) : 1 + this.random.below(6000);
     const outcome = probe(this.regime, this.memory, linear, size, { user: this.user, write: true });
     const possible = this.subject.driver.probe(linear, size) !== 0;
     assert.equal(possible, outcome.fault === "none", "probe");

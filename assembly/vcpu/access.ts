@@ -2,7 +2,7 @@
 // load of a lookup table and one comparison; what it cannot serve comes to readSlow and writeSlow: a miss,
 // a page crossing, devices, ROM, frames whose writes must be seen, alignment checking, data breakpoints.
 //
-// Order of an access: canonical addresses of all its pages, translation of all its pages, #AC, then bytes.
+// Order of an access: alignment, canonical addresses of all its pages, translation of all its pages, bytes.
 // So a fault leaves nothing done. Failure is only told by faulted(): a failed read returns 0.
 
 import { CPL, DATA_CHECKED, DATA_LIMIT, LIMIT, MODE, TABLE_SET, TABLE_SYSTEM } from "../layout";

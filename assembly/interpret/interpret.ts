@@ -87,1019 +87,1021 @@ export function interpret(from: usize): void {
     outcome = JUMP;
   }
   for (;;) {
-    if (outcome == FAILED) for (;;) {
-    switch (uopOp(u)) {
-      case Op.INVALID: raiseUD(); break;
-      case Op.STALE:
-        // Whoever led here must not do so again: the branch's link, the jump cache.
-        if (source != 0 && <usize>load<u32>(source, UOP_LINK) == u) store<u32>(source, 0, UOP_LINK);
-        fuel += uopRemain(u);
-        target = ripOf(u);
-        store<u32>(jumpEntry(target), 0, 8);
-        outcome = JUMP;
-        break;
-      case Op.GOTO:
-        // Not an instruction: the branch below gives back one tick too many for it.
-        fuel += 1;
-        outcome = TAKEN;
-        break;
-      case Op.STEP_END:
-        setRip(ripOf(u));
-        store<i32>(FUEL, fuel);
-        return;
-      case Op.TOO_LONG: raiseGP(0); break;
+    if (outcome == FAILED) {
+      for (;;) {
+        switch (uopOp(u)) {
+          case Op.INVALID: raiseUD(); break;
+          case Op.STALE:
+            // Whoever led here must not do so again: the branch's link, the jump cache.
+            if (source != 0 && <usize>load<u32>(source, UOP_LINK) == u) store<u32>(source, 0, UOP_LINK);
+            fuel += uopRemain(u);
+            target = ripOf(u);
+            store<u32>(jumpEntry(target), 0, 8);
+            outcome = JUMP;
+            break;
+          case Op.GOTO:
+            // Not an instruction: the branch below gives back one tick too many for it.
+            fuel += 1;
+            outcome = TAKEN;
+            break;
+          case Op.STEP_END:
+            setRip(ripOf(u));
+            store<i32>(FUEL, fuel);
+            return;
+          case Op.TOO_LONG: raiseGP(0); break;
 
-      case Op.ADD_RR8: opRR<u8>(Kind.ADD, u); u += UOP; continue;
-      case Op.ADD_RI8: opRI<u8>(Kind.ADD, u); u += UOP; continue;
-      case Op.ADD_RM8: if (!opRM<u8>(Kind.ADD, u)) break; u += UOP; continue;
-      case Op.ADD_MR8: if (!opMR<u8>(Kind.ADD, u)) break; u += UOP; continue;
-      case Op.ADD_MI8: if (!opMI<u8>(Kind.ADD, u)) break; u += UOP; continue;
-      case Op.ADD_RR16: opRR<u16>(Kind.ADD, u); u += UOP; continue;
-      case Op.ADD_RI16: opRI<u16>(Kind.ADD, u); u += UOP; continue;
-      case Op.ADD_RM16: if (!opRM<u16>(Kind.ADD, u)) break; u += UOP; continue;
-      case Op.ADD_MR16: if (!opMR<u16>(Kind.ADD, u)) break; u += UOP; continue;
-      case Op.ADD_MI16: if (!opMI<u16>(Kind.ADD, u)) break; u += UOP; continue;
-      case Op.ADD_RR32: opRR<u32>(Kind.ADD, u); u += UOP; continue;
-      case Op.ADD_RI32: opRI<u32>(Kind.ADD, u); u += UOP; continue;
-      case Op.ADD_RM32: if (!opRM<u32>(Kind.ADD, u)) break; u += UOP; continue;
-      case Op.ADD_MR32: if (!opMR<u32>(Kind.ADD, u)) break; u += UOP; continue;
-      case Op.ADD_MI32: if (!opMI<u32>(Kind.ADD, u)) break; u += UOP; continue;
-      case Op.ADD_RR64: opRR<u64>(Kind.ADD, u); u += UOP; continue;
-      case Op.ADD_RI64: opRI<u64>(Kind.ADD, u); u += UOP; continue;
-      case Op.ADD_RM64: if (!opRM<u64>(Kind.ADD, u)) break; u += UOP; continue;
-      case Op.ADD_MR64: if (!opMR<u64>(Kind.ADD, u)) break; u += UOP; continue;
-      case Op.ADD_MI64: if (!opMI<u64>(Kind.ADD, u)) break; u += UOP; continue;
-      case Op.OR_RR8: opRR<u8>(Kind.OR, u); u += UOP; continue;
-      case Op.OR_RI8: opRI<u8>(Kind.OR, u); u += UOP; continue;
-      case Op.OR_RM8: if (!opRM<u8>(Kind.OR, u)) break; u += UOP; continue;
-      case Op.OR_MR8: if (!opMR<u8>(Kind.OR, u)) break; u += UOP; continue;
-      case Op.OR_MI8: if (!opMI<u8>(Kind.OR, u)) break; u += UOP; continue;
-      case Op.OR_RR16: opRR<u16>(Kind.OR, u); u += UOP; continue;
-      case Op.OR_RI16: opRI<u16>(Kind.OR, u); u += UOP; continue;
-      case Op.OR_RM16: if (!opRM<u16>(Kind.OR, u)) break; u += UOP; continue;
-      case Op.OR_MR16: if (!opMR<u16>(Kind.OR, u)) break; u += UOP; continue;
-      case Op.OR_MI16: if (!opMI<u16>(Kind.OR, u)) break; u += UOP; continue;
-      case Op.OR_RR32: opRR<u32>(Kind.OR, u); u += UOP; continue;
-      case Op.OR_RI32: opRI<u32>(Kind.OR, u); u += UOP; continue;
-      case Op.OR_RM32: if (!opRM<u32>(Kind.OR, u)) break; u += UOP; continue;
-      case Op.OR_MR32: if (!opMR<u32>(Kind.OR, u)) break; u += UOP; continue;
-      case Op.OR_MI32: if (!opMI<u32>(Kind.OR, u)) break; u += UOP; continue;
-      case Op.OR_RR64: opRR<u64>(Kind.OR, u); u += UOP; continue;
-      case Op.OR_RI64: opRI<u64>(Kind.OR, u); u += UOP; continue;
-      case Op.OR_RM64: if (!opRM<u64>(Kind.OR, u)) break; u += UOP; continue;
-      case Op.OR_MR64: if (!opMR<u64>(Kind.OR, u)) break; u += UOP; continue;
-      case Op.OR_MI64: if (!opMI<u64>(Kind.OR, u)) break; u += UOP; continue;
-      case Op.ADC_RR8: opRR<u8>(Kind.ADC, u); u += UOP; continue;
-      case Op.ADC_RI8: opRI<u8>(Kind.ADC, u); u += UOP; continue;
-      case Op.ADC_RM8: if (!opRM<u8>(Kind.ADC, u)) break; u += UOP; continue;
-      case Op.ADC_MR8: if (!opMR<u8>(Kind.ADC, u)) break; u += UOP; continue;
-      case Op.ADC_MI8: if (!opMI<u8>(Kind.ADC, u)) break; u += UOP; continue;
-      case Op.ADC_RR16: opRR<u16>(Kind.ADC, u); u += UOP; continue;
-      case Op.ADC_RI16: opRI<u16>(Kind.ADC, u); u += UOP; continue;
-      case Op.ADC_RM16: if (!opRM<u16>(Kind.ADC, u)) break; u += UOP; continue;
-      case Op.ADC_MR16: if (!opMR<u16>(Kind.ADC, u)) break; u += UOP; continue;
-      case Op.ADC_MI16: if (!opMI<u16>(Kind.ADC, u)) break; u += UOP; continue;
-      case Op.ADC_RR32: opRR<u32>(Kind.ADC, u); u += UOP; continue;
-      case Op.ADC_RI32: opRI<u32>(Kind.ADC, u); u += UOP; continue;
-      case Op.ADC_RM32: if (!opRM<u32>(Kind.ADC, u)) break; u += UOP; continue;
-      case Op.ADC_MR32: if (!opMR<u32>(Kind.ADC, u)) break; u += UOP; continue;
-      case Op.ADC_MI32: if (!opMI<u32>(Kind.ADC, u)) break; u += UOP; continue;
-      case Op.ADC_RR64: opRR<u64>(Kind.ADC, u); u += UOP; continue;
-      case Op.ADC_RI64: opRI<u64>(Kind.ADC, u); u += UOP; continue;
-      case Op.ADC_RM64: if (!opRM<u64>(Kind.ADC, u)) break; u += UOP; continue;
-      case Op.ADC_MR64: if (!opMR<u64>(Kind.ADC, u)) break; u += UOP; continue;
-      case Op.ADC_MI64: if (!opMI<u64>(Kind.ADC, u)) break; u += UOP; continue;
-      case Op.SBB_RR8: opRR<u8>(Kind.SBB, u); u += UOP; continue;
-      case Op.SBB_RI8: opRI<u8>(Kind.SBB, u); u += UOP; continue;
-      case Op.SBB_RM8: if (!opRM<u8>(Kind.SBB, u)) break; u += UOP; continue;
-      case Op.SBB_MR8: if (!opMR<u8>(Kind.SBB, u)) break; u += UOP; continue;
-      case Op.SBB_MI8: if (!opMI<u8>(Kind.SBB, u)) break; u += UOP; continue;
-      case Op.SBB_RR16: opRR<u16>(Kind.SBB, u); u += UOP; continue;
-      case Op.SBB_RI16: opRI<u16>(Kind.SBB, u); u += UOP; continue;
-      case Op.SBB_RM16: if (!opRM<u16>(Kind.SBB, u)) break; u += UOP; continue;
-      case Op.SBB_MR16: if (!opMR<u16>(Kind.SBB, u)) break; u += UOP; continue;
-      case Op.SBB_MI16: if (!opMI<u16>(Kind.SBB, u)) break; u += UOP; continue;
-      case Op.SBB_RR32: opRR<u32>(Kind.SBB, u); u += UOP; continue;
-      case Op.SBB_RI32: opRI<u32>(Kind.SBB, u); u += UOP; continue;
-      case Op.SBB_RM32: if (!opRM<u32>(Kind.SBB, u)) break; u += UOP; continue;
-      case Op.SBB_MR32: if (!opMR<u32>(Kind.SBB, u)) break; u += UOP; continue;
-      case Op.SBB_MI32: if (!opMI<u32>(Kind.SBB, u)) break; u += UOP; continue;
-      case Op.SBB_RR64: opRR<u64>(Kind.SBB, u); u += UOP; continue;
-      case Op.SBB_RI64: opRI<u64>(Kind.SBB, u); u += UOP; continue;
-      case Op.SBB_RM64: if (!opRM<u64>(Kind.SBB, u)) break; u += UOP; continue;
-      case Op.SBB_MR64: if (!opMR<u64>(Kind.SBB, u)) break; u += UOP; continue;
-      case Op.SBB_MI64: if (!opMI<u64>(Kind.SBB, u)) break; u += UOP; continue;
-      case Op.AND_RR8: opRR<u8>(Kind.AND, u); u += UOP; continue;
-      case Op.AND_RI8: opRI<u8>(Kind.AND, u); u += UOP; continue;
-      case Op.AND_RM8: if (!opRM<u8>(Kind.AND, u)) break; u += UOP; continue;
-      case Op.AND_MR8: if (!opMR<u8>(Kind.AND, u)) break; u += UOP; continue;
-      case Op.AND_MI8: if (!opMI<u8>(Kind.AND, u)) break; u += UOP; continue;
-      case Op.AND_RR16: opRR<u16>(Kind.AND, u); u += UOP; continue;
-      case Op.AND_RI16: opRI<u16>(Kind.AND, u); u += UOP; continue;
-      case Op.AND_RM16: if (!opRM<u16>(Kind.AND, u)) break; u += UOP; continue;
-      case Op.AND_MR16: if (!opMR<u16>(Kind.AND, u)) break; u += UOP; continue;
-      case Op.AND_MI16: if (!opMI<u16>(Kind.AND, u)) break; u += UOP; continue;
-      case Op.AND_RR32: opRR<u32>(Kind.AND, u); u += UOP; continue;
-      case Op.AND_RI32: opRI<u32>(Kind.AND, u); u += UOP; continue;
-      case Op.AND_RM32: if (!opRM<u32>(Kind.AND, u)) break; u += UOP; continue;
-      case Op.AND_MR32: if (!opMR<u32>(Kind.AND, u)) break; u += UOP; continue;
-      case Op.AND_MI32: if (!opMI<u32>(Kind.AND, u)) break; u += UOP; continue;
-      case Op.AND_RR64: opRR<u64>(Kind.AND, u); u += UOP; continue;
-      case Op.AND_RI64: opRI<u64>(Kind.AND, u); u += UOP; continue;
-      case Op.AND_RM64: if (!opRM<u64>(Kind.AND, u)) break; u += UOP; continue;
-      case Op.AND_MR64: if (!opMR<u64>(Kind.AND, u)) break; u += UOP; continue;
-      case Op.AND_MI64: if (!opMI<u64>(Kind.AND, u)) break; u += UOP; continue;
-      case Op.SUB_RR8: opRR<u8>(Kind.SUB, u); u += UOP; continue;
-      case Op.SUB_RI8: opRI<u8>(Kind.SUB, u); u += UOP; continue;
-      case Op.SUB_RM8: if (!opRM<u8>(Kind.SUB, u)) break; u += UOP; continue;
-      case Op.SUB_MR8: if (!opMR<u8>(Kind.SUB, u)) break; u += UOP; continue;
-      case Op.SUB_MI8: if (!opMI<u8>(Kind.SUB, u)) break; u += UOP; continue;
-      case Op.SUB_RR16: opRR<u16>(Kind.SUB, u); u += UOP; continue;
-      case Op.SUB_RI16: opRI<u16>(Kind.SUB, u); u += UOP; continue;
-      case Op.SUB_RM16: if (!opRM<u16>(Kind.SUB, u)) break; u += UOP; continue;
-      case Op.SUB_MR16: if (!opMR<u16>(Kind.SUB, u)) break; u += UOP; continue;
-      case Op.SUB_MI16: if (!opMI<u16>(Kind.SUB, u)) break; u += UOP; continue;
-      case Op.SUB_RR32: opRR<u32>(Kind.SUB, u); u += UOP; continue;
-      case Op.SUB_RI32: opRI<u32>(Kind.SUB, u); u += UOP; continue;
-      case Op.SUB_RM32: if (!opRM<u32>(Kind.SUB, u)) break; u += UOP; continue;
-      case Op.SUB_MR32: if (!opMR<u32>(Kind.SUB, u)) break; u += UOP; continue;
-      case Op.SUB_MI32: if (!opMI<u32>(Kind.SUB, u)) break; u += UOP; continue;
-      case Op.SUB_RR64: opRR<u64>(Kind.SUB, u); u += UOP; continue;
-      case Op.SUB_RI64: opRI<u64>(Kind.SUB, u); u += UOP; continue;
-      case Op.SUB_RM64: if (!opRM<u64>(Kind.SUB, u)) break; u += UOP; continue;
-      case Op.SUB_MR64: if (!opMR<u64>(Kind.SUB, u)) break; u += UOP; continue;
-      case Op.SUB_MI64: if (!opMI<u64>(Kind.SUB, u)) break; u += UOP; continue;
-      case Op.XOR_RR8: opRR<u8>(Kind.XOR, u); u += UOP; continue;
-      case Op.XOR_RI8: opRI<u8>(Kind.XOR, u); u += UOP; continue;
-      case Op.XOR_RM8: if (!opRM<u8>(Kind.XOR, u)) break; u += UOP; continue;
-      case Op.XOR_MR8: if (!opMR<u8>(Kind.XOR, u)) break; u += UOP; continue;
-      case Op.XOR_MI8: if (!opMI<u8>(Kind.XOR, u)) break; u += UOP; continue;
-      case Op.XOR_RR16: opRR<u16>(Kind.XOR, u); u += UOP; continue;
-      case Op.XOR_RI16: opRI<u16>(Kind.XOR, u); u += UOP; continue;
-      case Op.XOR_RM16: if (!opRM<u16>(Kind.XOR, u)) break; u += UOP; continue;
-      case Op.XOR_MR16: if (!opMR<u16>(Kind.XOR, u)) break; u += UOP; continue;
-      case Op.XOR_MI16: if (!opMI<u16>(Kind.XOR, u)) break; u += UOP; continue;
-      case Op.XOR_RR32: opRR<u32>(Kind.XOR, u); u += UOP; continue;
-      case Op.XOR_RI32: opRI<u32>(Kind.XOR, u); u += UOP; continue;
-      case Op.XOR_RM32: if (!opRM<u32>(Kind.XOR, u)) break; u += UOP; continue;
-      case Op.XOR_MR32: if (!opMR<u32>(Kind.XOR, u)) break; u += UOP; continue;
-      case Op.XOR_MI32: if (!opMI<u32>(Kind.XOR, u)) break; u += UOP; continue;
-      case Op.XOR_RR64: opRR<u64>(Kind.XOR, u); u += UOP; continue;
-      case Op.XOR_RI64: opRI<u64>(Kind.XOR, u); u += UOP; continue;
-      case Op.XOR_RM64: if (!opRM<u64>(Kind.XOR, u)) break; u += UOP; continue;
-      case Op.XOR_MR64: if (!opMR<u64>(Kind.XOR, u)) break; u += UOP; continue;
-      case Op.XOR_MI64: if (!opMI<u64>(Kind.XOR, u)) break; u += UOP; continue;
-      case Op.CMP_RR8: opRR<u8>(Kind.CMP, u); u += UOP; continue;
-      case Op.CMP_RI8: opRI<u8>(Kind.CMP, u); u += UOP; continue;
-      case Op.CMP_RM8: if (!opRM<u8>(Kind.CMP, u)) break; u += UOP; continue;
-      case Op.CMP_MR8: if (!opMR<u8>(Kind.CMP, u)) break; u += UOP; continue;
-      case Op.CMP_MI8: if (!opMI<u8>(Kind.CMP, u)) break; u += UOP; continue;
-      case Op.CMP_RR16: opRR<u16>(Kind.CMP, u); u += UOP; continue;
-      case Op.CMP_RI16: opRI<u16>(Kind.CMP, u); u += UOP; continue;
-      case Op.CMP_RM16: if (!opRM<u16>(Kind.CMP, u)) break; u += UOP; continue;
-      case Op.CMP_MR16: if (!opMR<u16>(Kind.CMP, u)) break; u += UOP; continue;
-      case Op.CMP_MI16: if (!opMI<u16>(Kind.CMP, u)) break; u += UOP; continue;
-      case Op.CMP_RR32: opRR<u32>(Kind.CMP, u); u += UOP; continue;
-      case Op.CMP_RI32: opRI<u32>(Kind.CMP, u); u += UOP; continue;
-      case Op.CMP_RM32: if (!opRM<u32>(Kind.CMP, u)) break; u += UOP; continue;
-      case Op.CMP_MR32: if (!opMR<u32>(Kind.CMP, u)) break; u += UOP; continue;
-      case Op.CMP_MI32: if (!opMI<u32>(Kind.CMP, u)) break; u += UOP; continue;
-      case Op.CMP_RR64: opRR<u64>(Kind.CMP, u); u += UOP; continue;
-      case Op.CMP_RI64: opRI<u64>(Kind.CMP, u); u += UOP; continue;
-      case Op.CMP_RM64: if (!opRM<u64>(Kind.CMP, u)) break; u += UOP; continue;
-      case Op.CMP_MR64: if (!opMR<u64>(Kind.CMP, u)) break; u += UOP; continue;
-      case Op.CMP_MI64: if (!opMI<u64>(Kind.CMP, u)) break; u += UOP; continue;
-      case Op.TEST_RR8: opRR<u8>(Kind.TEST, u); u += UOP; continue;
-      case Op.TEST_RI8: opRI<u8>(Kind.TEST, u); u += UOP; continue;
-      case Op.TEST_MR8: if (!opMR<u8>(Kind.TEST, u)) break; u += UOP; continue;
-      case Op.TEST_MI8: if (!opMI<u8>(Kind.TEST, u)) break; u += UOP; continue;
-      case Op.TEST_RR16: opRR<u16>(Kind.TEST, u); u += UOP; continue;
-      case Op.TEST_RI16: opRI<u16>(Kind.TEST, u); u += UOP; continue;
-      case Op.TEST_MR16: if (!opMR<u16>(Kind.TEST, u)) break; u += UOP; continue;
-      case Op.TEST_MI16: if (!opMI<u16>(Kind.TEST, u)) break; u += UOP; continue;
-      case Op.TEST_RR32: opRR<u32>(Kind.TEST, u); u += UOP; continue;
-      case Op.TEST_RI32: opRI<u32>(Kind.TEST, u); u += UOP; continue;
-      case Op.TEST_MR32: if (!opMR<u32>(Kind.TEST, u)) break; u += UOP; continue;
-      case Op.TEST_MI32: if (!opMI<u32>(Kind.TEST, u)) break; u += UOP; continue;
-      case Op.TEST_RR64: opRR<u64>(Kind.TEST, u); u += UOP; continue;
-      case Op.TEST_RI64: opRI<u64>(Kind.TEST, u); u += UOP; continue;
-      case Op.TEST_MR64: if (!opMR<u64>(Kind.TEST, u)) break; u += UOP; continue;
-      case Op.TEST_MI64: if (!opMI<u64>(Kind.TEST, u)) break; u += UOP; continue;
-      case Op.MOV_RR8: opRR<u8>(Kind.MOV, u); u += UOP; continue;
-      case Op.MOV_RI8: opRI<u8>(Kind.MOV, u); u += UOP; continue;
-      case Op.MOV_RM8: if (!opRM<u8>(Kind.MOV, u)) break; u += UOP; continue;
-      case Op.MOV_MR8: if (!opMR<u8>(Kind.MOV, u)) break; u += UOP; continue;
-      case Op.MOV_MI8: if (!opMI<u8>(Kind.MOV, u)) break; u += UOP; continue;
-      case Op.MOV_RR16: opRR<u16>(Kind.MOV, u); u += UOP; continue;
-      case Op.MOV_RI16: opRI<u16>(Kind.MOV, u); u += UOP; continue;
-      case Op.MOV_RM16: if (!opRM<u16>(Kind.MOV, u)) break; u += UOP; continue;
-      case Op.MOV_MR16: if (!opMR<u16>(Kind.MOV, u)) break; u += UOP; continue;
-      case Op.MOV_MI16: if (!opMI<u16>(Kind.MOV, u)) break; u += UOP; continue;
-      case Op.MOV_RR32: opRR<u32>(Kind.MOV, u); u += UOP; continue;
-      case Op.MOV_RI32: opRI<u32>(Kind.MOV, u); u += UOP; continue;
-      case Op.MOV_RM32: if (!opRM<u32>(Kind.MOV, u)) break; u += UOP; continue;
-      case Op.MOV_MR32: if (!opMR<u32>(Kind.MOV, u)) break; u += UOP; continue;
-      case Op.MOV_MI32: if (!opMI<u32>(Kind.MOV, u)) break; u += UOP; continue;
-      case Op.MOV_RR64: opRR<u64>(Kind.MOV, u); u += UOP; continue;
-      case Op.MOV_RI64: opRI<u64>(Kind.MOV, u); u += UOP; continue;
-      case Op.MOV_RM64: if (!opRM<u64>(Kind.MOV, u)) break; u += UOP; continue;
-      case Op.MOV_MR64: if (!opMR<u64>(Kind.MOV, u)) break; u += UOP; continue;
-      case Op.MOV_MI64: if (!opMI<u64>(Kind.MOV, u)) break; u += UOP; continue;
+          case Op.ADD_RR8: opRR<u8>(Kind.ADD, u); u += UOP; continue;
+          case Op.ADD_RI8: opRI<u8>(Kind.ADD, u); u += UOP; continue;
+          case Op.ADD_RM8: if (!opRM<u8>(Kind.ADD, u)) break; u += UOP; continue;
+          case Op.ADD_MR8: if (!opMR<u8>(Kind.ADD, u)) break; u += UOP; continue;
+          case Op.ADD_MI8: if (!opMI<u8>(Kind.ADD, u)) break; u += UOP; continue;
+          case Op.ADD_RR16: opRR<u16>(Kind.ADD, u); u += UOP; continue;
+          case Op.ADD_RI16: opRI<u16>(Kind.ADD, u); u += UOP; continue;
+          case Op.ADD_RM16: if (!opRM<u16>(Kind.ADD, u)) break; u += UOP; continue;
+          case Op.ADD_MR16: if (!opMR<u16>(Kind.ADD, u)) break; u += UOP; continue;
+          case Op.ADD_MI16: if (!opMI<u16>(Kind.ADD, u)) break; u += UOP; continue;
+          case Op.ADD_RR32: opRR<u32>(Kind.ADD, u); u += UOP; continue;
+          case Op.ADD_RI32: opRI<u32>(Kind.ADD, u); u += UOP; continue;
+          case Op.ADD_RM32: if (!opRM<u32>(Kind.ADD, u)) break; u += UOP; continue;
+          case Op.ADD_MR32: if (!opMR<u32>(Kind.ADD, u)) break; u += UOP; continue;
+          case Op.ADD_MI32: if (!opMI<u32>(Kind.ADD, u)) break; u += UOP; continue;
+          case Op.ADD_RR64: opRR<u64>(Kind.ADD, u); u += UOP; continue;
+          case Op.ADD_RI64: opRI<u64>(Kind.ADD, u); u += UOP; continue;
+          case Op.ADD_RM64: if (!opRM<u64>(Kind.ADD, u)) break; u += UOP; continue;
+          case Op.ADD_MR64: if (!opMR<u64>(Kind.ADD, u)) break; u += UOP; continue;
+          case Op.ADD_MI64: if (!opMI<u64>(Kind.ADD, u)) break; u += UOP; continue;
+          case Op.OR_RR8: opRR<u8>(Kind.OR, u); u += UOP; continue;
+          case Op.OR_RI8: opRI<u8>(Kind.OR, u); u += UOP; continue;
+          case Op.OR_RM8: if (!opRM<u8>(Kind.OR, u)) break; u += UOP; continue;
+          case Op.OR_MR8: if (!opMR<u8>(Kind.OR, u)) break; u += UOP; continue;
+          case Op.OR_MI8: if (!opMI<u8>(Kind.OR, u)) break; u += UOP; continue;
+          case Op.OR_RR16: opRR<u16>(Kind.OR, u); u += UOP; continue;
+          case Op.OR_RI16: opRI<u16>(Kind.OR, u); u += UOP; continue;
+          case Op.OR_RM16: if (!opRM<u16>(Kind.OR, u)) break; u += UOP; continue;
+          case Op.OR_MR16: if (!opMR<u16>(Kind.OR, u)) break; u += UOP; continue;
+          case Op.OR_MI16: if (!opMI<u16>(Kind.OR, u)) break; u += UOP; continue;
+          case Op.OR_RR32: opRR<u32>(Kind.OR, u); u += UOP; continue;
+          case Op.OR_RI32: opRI<u32>(Kind.OR, u); u += UOP; continue;
+          case Op.OR_RM32: if (!opRM<u32>(Kind.OR, u)) break; u += UOP; continue;
+          case Op.OR_MR32: if (!opMR<u32>(Kind.OR, u)) break; u += UOP; continue;
+          case Op.OR_MI32: if (!opMI<u32>(Kind.OR, u)) break; u += UOP; continue;
+          case Op.OR_RR64: opRR<u64>(Kind.OR, u); u += UOP; continue;
+          case Op.OR_RI64: opRI<u64>(Kind.OR, u); u += UOP; continue;
+          case Op.OR_RM64: if (!opRM<u64>(Kind.OR, u)) break; u += UOP; continue;
+          case Op.OR_MR64: if (!opMR<u64>(Kind.OR, u)) break; u += UOP; continue;
+          case Op.OR_MI64: if (!opMI<u64>(Kind.OR, u)) break; u += UOP; continue;
+          case Op.ADC_RR8: opRR<u8>(Kind.ADC, u); u += UOP; continue;
+          case Op.ADC_RI8: opRI<u8>(Kind.ADC, u); u += UOP; continue;
+          case Op.ADC_RM8: if (!opRM<u8>(Kind.ADC, u)) break; u += UOP; continue;
+          case Op.ADC_MR8: if (!opMR<u8>(Kind.ADC, u)) break; u += UOP; continue;
+          case Op.ADC_MI8: if (!opMI<u8>(Kind.ADC, u)) break; u += UOP; continue;
+          case Op.ADC_RR16: opRR<u16>(Kind.ADC, u); u += UOP; continue;
+          case Op.ADC_RI16: opRI<u16>(Kind.ADC, u); u += UOP; continue;
+          case Op.ADC_RM16: if (!opRM<u16>(Kind.ADC, u)) break; u += UOP; continue;
+          case Op.ADC_MR16: if (!opMR<u16>(Kind.ADC, u)) break; u += UOP; continue;
+          case Op.ADC_MI16: if (!opMI<u16>(Kind.ADC, u)) break; u += UOP; continue;
+          case Op.ADC_RR32: opRR<u32>(Kind.ADC, u); u += UOP; continue;
+          case Op.ADC_RI32: opRI<u32>(Kind.ADC, u); u += UOP; continue;
+          case Op.ADC_RM32: if (!opRM<u32>(Kind.ADC, u)) break; u += UOP; continue;
+          case Op.ADC_MR32: if (!opMR<u32>(Kind.ADC, u)) break; u += UOP; continue;
+          case Op.ADC_MI32: if (!opMI<u32>(Kind.ADC, u)) break; u += UOP; continue;
+          case Op.ADC_RR64: opRR<u64>(Kind.ADC, u); u += UOP; continue;
+          case Op.ADC_RI64: opRI<u64>(Kind.ADC, u); u += UOP; continue;
+          case Op.ADC_RM64: if (!opRM<u64>(Kind.ADC, u)) break; u += UOP; continue;
+          case Op.ADC_MR64: if (!opMR<u64>(Kind.ADC, u)) break; u += UOP; continue;
+          case Op.ADC_MI64: if (!opMI<u64>(Kind.ADC, u)) break; u += UOP; continue;
+          case Op.SBB_RR8: opRR<u8>(Kind.SBB, u); u += UOP; continue;
+          case Op.SBB_RI8: opRI<u8>(Kind.SBB, u); u += UOP; continue;
+          case Op.SBB_RM8: if (!opRM<u8>(Kind.SBB, u)) break; u += UOP; continue;
+          case Op.SBB_MR8: if (!opMR<u8>(Kind.SBB, u)) break; u += UOP; continue;
+          case Op.SBB_MI8: if (!opMI<u8>(Kind.SBB, u)) break; u += UOP; continue;
+          case Op.SBB_RR16: opRR<u16>(Kind.SBB, u); u += UOP; continue;
+          case Op.SBB_RI16: opRI<u16>(Kind.SBB, u); u += UOP; continue;
+          case Op.SBB_RM16: if (!opRM<u16>(Kind.SBB, u)) break; u += UOP; continue;
+          case Op.SBB_MR16: if (!opMR<u16>(Kind.SBB, u)) break; u += UOP; continue;
+          case Op.SBB_MI16: if (!opMI<u16>(Kind.SBB, u)) break; u += UOP; continue;
+          case Op.SBB_RR32: opRR<u32>(Kind.SBB, u); u += UOP; continue;
+          case Op.SBB_RI32: opRI<u32>(Kind.SBB, u); u += UOP; continue;
+          case Op.SBB_RM32: if (!opRM<u32>(Kind.SBB, u)) break; u += UOP; continue;
+          case Op.SBB_MR32: if (!opMR<u32>(Kind.SBB, u)) break; u += UOP; continue;
+          case Op.SBB_MI32: if (!opMI<u32>(Kind.SBB, u)) break; u += UOP; continue;
+          case Op.SBB_RR64: opRR<u64>(Kind.SBB, u); u += UOP; continue;
+          case Op.SBB_RI64: opRI<u64>(Kind.SBB, u); u += UOP; continue;
+          case Op.SBB_RM64: if (!opRM<u64>(Kind.SBB, u)) break; u += UOP; continue;
+          case Op.SBB_MR64: if (!opMR<u64>(Kind.SBB, u)) break; u += UOP; continue;
+          case Op.SBB_MI64: if (!opMI<u64>(Kind.SBB, u)) break; u += UOP; continue;
+          case Op.AND_RR8: opRR<u8>(Kind.AND, u); u += UOP; continue;
+          case Op.AND_RI8: opRI<u8>(Kind.AND, u); u += UOP; continue;
+          case Op.AND_RM8: if (!opRM<u8>(Kind.AND, u)) break; u += UOP; continue;
+          case Op.AND_MR8: if (!opMR<u8>(Kind.AND, u)) break; u += UOP; continue;
+          case Op.AND_MI8: if (!opMI<u8>(Kind.AND, u)) break; u += UOP; continue;
+          case Op.AND_RR16: opRR<u16>(Kind.AND, u); u += UOP; continue;
+          case Op.AND_RI16: opRI<u16>(Kind.AND, u); u += UOP; continue;
+          case Op.AND_RM16: if (!opRM<u16>(Kind.AND, u)) break; u += UOP; continue;
+          case Op.AND_MR16: if (!opMR<u16>(Kind.AND, u)) break; u += UOP; continue;
+          case Op.AND_MI16: if (!opMI<u16>(Kind.AND, u)) break; u += UOP; continue;
+          case Op.AND_RR32: opRR<u32>(Kind.AND, u); u += UOP; continue;
+          case Op.AND_RI32: opRI<u32>(Kind.AND, u); u += UOP; continue;
+          case Op.AND_RM32: if (!opRM<u32>(Kind.AND, u)) break; u += UOP; continue;
+          case Op.AND_MR32: if (!opMR<u32>(Kind.AND, u)) break; u += UOP; continue;
+          case Op.AND_MI32: if (!opMI<u32>(Kind.AND, u)) break; u += UOP; continue;
+          case Op.AND_RR64: opRR<u64>(Kind.AND, u); u += UOP; continue;
+          case Op.AND_RI64: opRI<u64>(Kind.AND, u); u += UOP; continue;
+          case Op.AND_RM64: if (!opRM<u64>(Kind.AND, u)) break; u += UOP; continue;
+          case Op.AND_MR64: if (!opMR<u64>(Kind.AND, u)) break; u += UOP; continue;
+          case Op.AND_MI64: if (!opMI<u64>(Kind.AND, u)) break; u += UOP; continue;
+          case Op.SUB_RR8: opRR<u8>(Kind.SUB, u); u += UOP; continue;
+          case Op.SUB_RI8: opRI<u8>(Kind.SUB, u); u += UOP; continue;
+          case Op.SUB_RM8: if (!opRM<u8>(Kind.SUB, u)) break; u += UOP; continue;
+          case Op.SUB_MR8: if (!opMR<u8>(Kind.SUB, u)) break; u += UOP; continue;
+          case Op.SUB_MI8: if (!opMI<u8>(Kind.SUB, u)) break; u += UOP; continue;
+          case Op.SUB_RR16: opRR<u16>(Kind.SUB, u); u += UOP; continue;
+          case Op.SUB_RI16: opRI<u16>(Kind.SUB, u); u += UOP; continue;
+          case Op.SUB_RM16: if (!opRM<u16>(Kind.SUB, u)) break; u += UOP; continue;
+          case Op.SUB_MR16: if (!opMR<u16>(Kind.SUB, u)) break; u += UOP; continue;
+          case Op.SUB_MI16: if (!opMI<u16>(Kind.SUB, u)) break; u += UOP; continue;
+          case Op.SUB_RR32: opRR<u32>(Kind.SUB, u); u += UOP; continue;
+          case Op.SUB_RI32: opRI<u32>(Kind.SUB, u); u += UOP; continue;
+          case Op.SUB_RM32: if (!opRM<u32>(Kind.SUB, u)) break; u += UOP; continue;
+          case Op.SUB_MR32: if (!opMR<u32>(Kind.SUB, u)) break; u += UOP; continue;
+          case Op.SUB_MI32: if (!opMI<u32>(Kind.SUB, u)) break; u += UOP; continue;
+          case Op.SUB_RR64: opRR<u64>(Kind.SUB, u); u += UOP; continue;
+          case Op.SUB_RI64: opRI<u64>(Kind.SUB, u); u += UOP; continue;
+          case Op.SUB_RM64: if (!opRM<u64>(Kind.SUB, u)) break; u += UOP; continue;
+          case Op.SUB_MR64: if (!opMR<u64>(Kind.SUB, u)) break; u += UOP; continue;
+          case Op.SUB_MI64: if (!opMI<u64>(Kind.SUB, u)) break; u += UOP; continue;
+          case Op.XOR_RR8: opRR<u8>(Kind.XOR, u); u += UOP; continue;
+          case Op.XOR_RI8: opRI<u8>(Kind.XOR, u); u += UOP; continue;
+          case Op.XOR_RM8: if (!opRM<u8>(Kind.XOR, u)) break; u += UOP; continue;
+          case Op.XOR_MR8: if (!opMR<u8>(Kind.XOR, u)) break; u += UOP; continue;
+          case Op.XOR_MI8: if (!opMI<u8>(Kind.XOR, u)) break; u += UOP; continue;
+          case Op.XOR_RR16: opRR<u16>(Kind.XOR, u); u += UOP; continue;
+          case Op.XOR_RI16: opRI<u16>(Kind.XOR, u); u += UOP; continue;
+          case Op.XOR_RM16: if (!opRM<u16>(Kind.XOR, u)) break; u += UOP; continue;
+          case Op.XOR_MR16: if (!opMR<u16>(Kind.XOR, u)) break; u += UOP; continue;
+          case Op.XOR_MI16: if (!opMI<u16>(Kind.XOR, u)) break; u += UOP; continue;
+          case Op.XOR_RR32: opRR<u32>(Kind.XOR, u); u += UOP; continue;
+          case Op.XOR_RI32: opRI<u32>(Kind.XOR, u); u += UOP; continue;
+          case Op.XOR_RM32: if (!opRM<u32>(Kind.XOR, u)) break; u += UOP; continue;
+          case Op.XOR_MR32: if (!opMR<u32>(Kind.XOR, u)) break; u += UOP; continue;
+          case Op.XOR_MI32: if (!opMI<u32>(Kind.XOR, u)) break; u += UOP; continue;
+          case Op.XOR_RR64: opRR<u64>(Kind.XOR, u); u += UOP; continue;
+          case Op.XOR_RI64: opRI<u64>(Kind.XOR, u); u += UOP; continue;
+          case Op.XOR_RM64: if (!opRM<u64>(Kind.XOR, u)) break; u += UOP; continue;
+          case Op.XOR_MR64: if (!opMR<u64>(Kind.XOR, u)) break; u += UOP; continue;
+          case Op.XOR_MI64: if (!opMI<u64>(Kind.XOR, u)) break; u += UOP; continue;
+          case Op.CMP_RR8: opRR<u8>(Kind.CMP, u); u += UOP; continue;
+          case Op.CMP_RI8: opRI<u8>(Kind.CMP, u); u += UOP; continue;
+          case Op.CMP_RM8: if (!opRM<u8>(Kind.CMP, u)) break; u += UOP; continue;
+          case Op.CMP_MR8: if (!opMR<u8>(Kind.CMP, u)) break; u += UOP; continue;
+          case Op.CMP_MI8: if (!opMI<u8>(Kind.CMP, u)) break; u += UOP; continue;
+          case Op.CMP_RR16: opRR<u16>(Kind.CMP, u); u += UOP; continue;
+          case Op.CMP_RI16: opRI<u16>(Kind.CMP, u); u += UOP; continue;
+          case Op.CMP_RM16: if (!opRM<u16>(Kind.CMP, u)) break; u += UOP; continue;
+          case Op.CMP_MR16: if (!opMR<u16>(Kind.CMP, u)) break; u += UOP; continue;
+          case Op.CMP_MI16: if (!opMI<u16>(Kind.CMP, u)) break; u += UOP; continue;
+          case Op.CMP_RR32: opRR<u32>(Kind.CMP, u); u += UOP; continue;
+          case Op.CMP_RI32: opRI<u32>(Kind.CMP, u); u += UOP; continue;
+          case Op.CMP_RM32: if (!opRM<u32>(Kind.CMP, u)) break; u += UOP; continue;
+          case Op.CMP_MR32: if (!opMR<u32>(Kind.CMP, u)) break; u += UOP; continue;
+          case Op.CMP_MI32: if (!opMI<u32>(Kind.CMP, u)) break; u += UOP; continue;
+          case Op.CMP_RR64: opRR<u64>(Kind.CMP, u); u += UOP; continue;
+          case Op.CMP_RI64: opRI<u64>(Kind.CMP, u); u += UOP; continue;
+          case Op.CMP_RM64: if (!opRM<u64>(Kind.CMP, u)) break; u += UOP; continue;
+          case Op.CMP_MR64: if (!opMR<u64>(Kind.CMP, u)) break; u += UOP; continue;
+          case Op.CMP_MI64: if (!opMI<u64>(Kind.CMP, u)) break; u += UOP; continue;
+          case Op.TEST_RR8: opRR<u8>(Kind.TEST, u); u += UOP; continue;
+          case Op.TEST_RI8: opRI<u8>(Kind.TEST, u); u += UOP; continue;
+          case Op.TEST_MR8: if (!opMR<u8>(Kind.TEST, u)) break; u += UOP; continue;
+          case Op.TEST_MI8: if (!opMI<u8>(Kind.TEST, u)) break; u += UOP; continue;
+          case Op.TEST_RR16: opRR<u16>(Kind.TEST, u); u += UOP; continue;
+          case Op.TEST_RI16: opRI<u16>(Kind.TEST, u); u += UOP; continue;
+          case Op.TEST_MR16: if (!opMR<u16>(Kind.TEST, u)) break; u += UOP; continue;
+          case Op.TEST_MI16: if (!opMI<u16>(Kind.TEST, u)) break; u += UOP; continue;
+          case Op.TEST_RR32: opRR<u32>(Kind.TEST, u); u += UOP; continue;
+          case Op.TEST_RI32: opRI<u32>(Kind.TEST, u); u += UOP; continue;
+          case Op.TEST_MR32: if (!opMR<u32>(Kind.TEST, u)) break; u += UOP; continue;
+          case Op.TEST_MI32: if (!opMI<u32>(Kind.TEST, u)) break; u += UOP; continue;
+          case Op.TEST_RR64: opRR<u64>(Kind.TEST, u); u += UOP; continue;
+          case Op.TEST_RI64: opRI<u64>(Kind.TEST, u); u += UOP; continue;
+          case Op.TEST_MR64: if (!opMR<u64>(Kind.TEST, u)) break; u += UOP; continue;
+          case Op.TEST_MI64: if (!opMI<u64>(Kind.TEST, u)) break; u += UOP; continue;
+          case Op.MOV_RR8: opRR<u8>(Kind.MOV, u); u += UOP; continue;
+          case Op.MOV_RI8: opRI<u8>(Kind.MOV, u); u += UOP; continue;
+          case Op.MOV_RM8: if (!opRM<u8>(Kind.MOV, u)) break; u += UOP; continue;
+          case Op.MOV_MR8: if (!opMR<u8>(Kind.MOV, u)) break; u += UOP; continue;
+          case Op.MOV_MI8: if (!opMI<u8>(Kind.MOV, u)) break; u += UOP; continue;
+          case Op.MOV_RR16: opRR<u16>(Kind.MOV, u); u += UOP; continue;
+          case Op.MOV_RI16: opRI<u16>(Kind.MOV, u); u += UOP; continue;
+          case Op.MOV_RM16: if (!opRM<u16>(Kind.MOV, u)) break; u += UOP; continue;
+          case Op.MOV_MR16: if (!opMR<u16>(Kind.MOV, u)) break; u += UOP; continue;
+          case Op.MOV_MI16: if (!opMI<u16>(Kind.MOV, u)) break; u += UOP; continue;
+          case Op.MOV_RR32: opRR<u32>(Kind.MOV, u); u += UOP; continue;
+          case Op.MOV_RI32: opRI<u32>(Kind.MOV, u); u += UOP; continue;
+          case Op.MOV_RM32: if (!opRM<u32>(Kind.MOV, u)) break; u += UOP; continue;
+          case Op.MOV_MR32: if (!opMR<u32>(Kind.MOV, u)) break; u += UOP; continue;
+          case Op.MOV_MI32: if (!opMI<u32>(Kind.MOV, u)) break; u += UOP; continue;
+          case Op.MOV_RR64: opRR<u64>(Kind.MOV, u); u += UOP; continue;
+          case Op.MOV_RI64: opRI<u64>(Kind.MOV, u); u += UOP; continue;
+          case Op.MOV_RM64: if (!opRM<u64>(Kind.MOV, u)) break; u += UOP; continue;
+          case Op.MOV_MR64: if (!opMR<u64>(Kind.MOV, u)) break; u += UOP; continue;
+          case Op.MOV_MI64: if (!opMI<u64>(Kind.MOV, u)) break; u += UOP; continue;
 
-      case Op.MOVZX_8_16_R: extendR<u8, u16>(u); u += UOP; continue;
-      case Op.MOVZX_8_16_M: if (!extendM<u8, u16>(u)) break; u += UOP; continue;
-      case Op.MOVZX_8_32_R: extendR<u8, u32>(u); u += UOP; continue;
-      case Op.MOVZX_8_32_M: if (!extendM<u8, u32>(u)) break; u += UOP; continue;
-      case Op.MOVZX_16_32_R: extendR<u16, u32>(u); u += UOP; continue;
-      case Op.MOVZX_16_32_M: if (!extendM<u16, u32>(u)) break; u += UOP; continue;
-      case Op.MOVSX_8_16_R: extendR<i8, u16>(u); u += UOP; continue;
-      case Op.MOVSX_8_16_M: if (!extendM<i8, u16>(u)) break; u += UOP; continue;
-      case Op.MOVSX_8_32_R: extendR<i8, u32>(u); u += UOP; continue;
-      case Op.MOVSX_8_32_M: if (!extendM<i8, u32>(u)) break; u += UOP; continue;
-      case Op.MOVSX_8_64_R: extendR<i8, u64>(u); u += UOP; continue;
-      case Op.MOVSX_8_64_M: if (!extendM<i8, u64>(u)) break; u += UOP; continue;
-      case Op.MOVSX_16_32_R: extendR<i16, u32>(u); u += UOP; continue;
-      case Op.MOVSX_16_32_M: if (!extendM<i16, u32>(u)) break; u += UOP; continue;
-      case Op.MOVSX_16_64_R: extendR<i16, u64>(u); u += UOP; continue;
-      case Op.MOVSX_16_64_M: if (!extendM<i16, u64>(u)) break; u += UOP; continue;
-      case Op.MOVSX_32_64_R: extendR<i32, u64>(u); u += UOP; continue;
-      case Op.MOVSX_32_64_M: if (!extendM<i32, u64>(u)) break; u += UOP; continue;
-      case Op.LEA16: setReg<u16>(uopDst(u), <u16>effectiveAddress(u)); u += UOP; continue;
-      case Op.LEA32: setReg<u32>(uopDst(u), <u32>effectiveAddress(u)); u += UOP; continue;
-      case Op.LEA64: setReg<u64>(uopDst(u), <u64>effectiveAddress(u)); u += UOP; continue;
+          case Op.MOVZX_8_16_R: extendR<u8, u16>(u); u += UOP; continue;
+          case Op.MOVZX_8_16_M: if (!extendM<u8, u16>(u)) break; u += UOP; continue;
+          case Op.MOVZX_8_32_R: extendR<u8, u32>(u); u += UOP; continue;
+          case Op.MOVZX_8_32_M: if (!extendM<u8, u32>(u)) break; u += UOP; continue;
+          case Op.MOVZX_16_32_R: extendR<u16, u32>(u); u += UOP; continue;
+          case Op.MOVZX_16_32_M: if (!extendM<u16, u32>(u)) break; u += UOP; continue;
+          case Op.MOVSX_8_16_R: extendR<i8, u16>(u); u += UOP; continue;
+          case Op.MOVSX_8_16_M: if (!extendM<i8, u16>(u)) break; u += UOP; continue;
+          case Op.MOVSX_8_32_R: extendR<i8, u32>(u); u += UOP; continue;
+          case Op.MOVSX_8_32_M: if (!extendM<i8, u32>(u)) break; u += UOP; continue;
+          case Op.MOVSX_8_64_R: extendR<i8, u64>(u); u += UOP; continue;
+          case Op.MOVSX_8_64_M: if (!extendM<i8, u64>(u)) break; u += UOP; continue;
+          case Op.MOVSX_16_32_R: extendR<i16, u32>(u); u += UOP; continue;
+          case Op.MOVSX_16_32_M: if (!extendM<i16, u32>(u)) break; u += UOP; continue;
+          case Op.MOVSX_16_64_R: extendR<i16, u64>(u); u += UOP; continue;
+          case Op.MOVSX_16_64_M: if (!extendM<i16, u64>(u)) break; u += UOP; continue;
+          case Op.MOVSX_32_64_R: extendR<i32, u64>(u); u += UOP; continue;
+          case Op.MOVSX_32_64_M: if (!extendM<i32, u64>(u)) break; u += UOP; continue;
+          case Op.LEA16: setReg<u16>(uopDst(u), <u16>effectiveAddress(u)); u += UOP; continue;
+          case Op.LEA32: setReg<u32>(uopDst(u), <u32>effectiveAddress(u)); u += UOP; continue;
+          case Op.LEA64: setReg<u64>(uopDst(u), <u64>effectiveAddress(u)); u += UOP; continue;
 
-      case Op.INC_R8: unaryR<u8>(Unary.INC, u); u += UOP; continue;
-      case Op.INC_M8: if (!unaryM<u8>(Unary.INC, u)) break; u += UOP; continue;
-      case Op.INC_R16: unaryR<u16>(Unary.INC, u); u += UOP; continue;
-      case Op.INC_M16: if (!unaryM<u16>(Unary.INC, u)) break; u += UOP; continue;
-      case Op.INC_R32: unaryR<u32>(Unary.INC, u); u += UOP; continue;
-      case Op.INC_M32: if (!unaryM<u32>(Unary.INC, u)) break; u += UOP; continue;
-      case Op.INC_R64: unaryR<u64>(Unary.INC, u); u += UOP; continue;
-      case Op.INC_M64: if (!unaryM<u64>(Unary.INC, u)) break; u += UOP; continue;
-      case Op.DEC_R8: unaryR<u8>(Unary.DEC, u); u += UOP; continue;
-      case Op.DEC_M8: if (!unaryM<u8>(Unary.DEC, u)) break; u += UOP; continue;
-      case Op.DEC_R16: unaryR<u16>(Unary.DEC, u); u += UOP; continue;
-      case Op.DEC_M16: if (!unaryM<u16>(Unary.DEC, u)) break; u += UOP; continue;
-      case Op.DEC_R32: unaryR<u32>(Unary.DEC, u); u += UOP; continue;
-      case Op.DEC_M32: if (!unaryM<u32>(Unary.DEC, u)) break; u += UOP; continue;
-      case Op.DEC_R64: unaryR<u64>(Unary.DEC, u); u += UOP; continue;
-      case Op.DEC_M64: if (!unaryM<u64>(Unary.DEC, u)) break; u += UOP; continue;
-      case Op.NOT_R8: unaryR<u8>(Unary.NOT, u); u += UOP; continue;
-      case Op.NOT_M8: if (!unaryM<u8>(Unary.NOT, u)) break; u += UOP; continue;
-      case Op.NOT_R16: unaryR<u16>(Unary.NOT, u); u += UOP; continue;
-      case Op.NOT_M16: if (!unaryM<u16>(Unary.NOT, u)) break; u += UOP; continue;
-      case Op.NOT_R32: unaryR<u32>(Unary.NOT, u); u += UOP; continue;
-      case Op.NOT_M32: if (!unaryM<u32>(Unary.NOT, u)) break; u += UOP; continue;
-      case Op.NOT_R64: unaryR<u64>(Unary.NOT, u); u += UOP; continue;
-      case Op.NOT_M64: if (!unaryM<u64>(Unary.NOT, u)) break; u += UOP; continue;
-      case Op.NEG_R8: unaryR<u8>(Unary.NEG, u); u += UOP; continue;
-      case Op.NEG_M8: if (!unaryM<u8>(Unary.NEG, u)) break; u += UOP; continue;
-      case Op.NEG_R16: unaryR<u16>(Unary.NEG, u); u += UOP; continue;
-      case Op.NEG_M16: if (!unaryM<u16>(Unary.NEG, u)) break; u += UOP; continue;
-      case Op.NEG_R32: unaryR<u32>(Unary.NEG, u); u += UOP; continue;
-      case Op.NEG_M32: if (!unaryM<u32>(Unary.NEG, u)) break; u += UOP; continue;
-      case Op.NEG_R64: unaryR<u64>(Unary.NEG, u); u += UOP; continue;
-      case Op.NEG_M64: if (!unaryM<u64>(Unary.NEG, u)) break; u += UOP; continue;
-      case Op.ROL_RI32: shiftRI<u32>(Shift.ROL, u); u += UOP; continue;
-      case Op.ROL_RC32: shiftRC<u32>(Shift.ROL, u); u += UOP; continue;
-      case Op.ROL_RI64: shiftRI<u64>(Shift.ROL, u); u += UOP; continue;
-      case Op.ROL_RC64: shiftRC<u64>(Shift.ROL, u); u += UOP; continue;
-      case Op.ROR_RI32: shiftRI<u32>(Shift.ROR, u); u += UOP; continue;
-      case Op.ROR_RC32: shiftRC<u32>(Shift.ROR, u); u += UOP; continue;
-      case Op.ROR_RI64: shiftRI<u64>(Shift.ROR, u); u += UOP; continue;
-      case Op.ROR_RC64: shiftRC<u64>(Shift.ROR, u); u += UOP; continue;
-      case Op.SHL_RI32: shiftRI<u32>(Shift.SHL, u); u += UOP; continue;
-      case Op.SHL_RC32: shiftRC<u32>(Shift.SHL, u); u += UOP; continue;
-      case Op.SHL_RI64: shiftRI<u64>(Shift.SHL, u); u += UOP; continue;
-      case Op.SHL_RC64: shiftRC<u64>(Shift.SHL, u); u += UOP; continue;
-      case Op.SHR_RI32: shiftRI<u32>(Shift.SHR, u); u += UOP; continue;
-      case Op.SHR_RC32: shiftRC<u32>(Shift.SHR, u); u += UOP; continue;
-      case Op.SHR_RI64: shiftRI<u64>(Shift.SHR, u); u += UOP; continue;
-      case Op.SHR_RC64: shiftRC<u64>(Shift.SHR, u); u += UOP; continue;
-      case Op.SAR_RI32: shiftRI<u32>(Shift.SAR, u); u += UOP; continue;
-      case Op.SAR_RC32: shiftRC<u32>(Shift.SAR, u); u += UOP; continue;
-      case Op.SAR_RI64: shiftRI<u64>(Shift.SAR, u); u += UOP; continue;
-      case Op.SAR_RC64: shiftRC<u64>(Shift.SAR, u); u += UOP; continue;
-      case Op.IMUL_RR32: setReg<u32>(uopDst(u), imul2<u32>(reg<u32>(uopDst(u)), reg<u32>(uopSrc(u)))); u += UOP; continue;
-      case Op.IMUL_RRI32: setReg<u32>(uopDst(u), imul2<u32>(reg<u32>(uopSrc(u)), imm<u32>(u))); u += UOP; continue;
-      case Op.IMUL_RM32: {
-        const value = memoryOperand<u32>(u);
-        if (faulted()) break;
-        setReg<u32>(uopDst(u), imul2<u32>(reg<u32>(uopDst(u)), value));
-        u += UOP;
-        continue;
-      }
-      case Op.IMUL_RR64: setReg<u64>(uopDst(u), imul2<u64>(reg<u64>(uopDst(u)), reg<u64>(uopSrc(u)))); u += UOP; continue;
-      case Op.IMUL_RRI64: setReg<u64>(uopDst(u), imul2<u64>(reg<u64>(uopSrc(u)), imm<u64>(u))); u += UOP; continue;
-      case Op.IMUL_RM64: {
-        const value = memoryOperand<u64>(u);
-        if (faulted()) break;
-        setReg<u64>(uopDst(u), imul2<u64>(reg<u64>(uopDst(u)), value));
-        u += UOP;
-        continue;
-      }
+          case Op.INC_R8: unaryR<u8>(Unary.INC, u); u += UOP; continue;
+          case Op.INC_M8: if (!unaryM<u8>(Unary.INC, u)) break; u += UOP; continue;
+          case Op.INC_R16: unaryR<u16>(Unary.INC, u); u += UOP; continue;
+          case Op.INC_M16: if (!unaryM<u16>(Unary.INC, u)) break; u += UOP; continue;
+          case Op.INC_R32: unaryR<u32>(Unary.INC, u); u += UOP; continue;
+          case Op.INC_M32: if (!unaryM<u32>(Unary.INC, u)) break; u += UOP; continue;
+          case Op.INC_R64: unaryR<u64>(Unary.INC, u); u += UOP; continue;
+          case Op.INC_M64: if (!unaryM<u64>(Unary.INC, u)) break; u += UOP; continue;
+          case Op.DEC_R8: unaryR<u8>(Unary.DEC, u); u += UOP; continue;
+          case Op.DEC_M8: if (!unaryM<u8>(Unary.DEC, u)) break; u += UOP; continue;
+          case Op.DEC_R16: unaryR<u16>(Unary.DEC, u); u += UOP; continue;
+          case Op.DEC_M16: if (!unaryM<u16>(Unary.DEC, u)) break; u += UOP; continue;
+          case Op.DEC_R32: unaryR<u32>(Unary.DEC, u); u += UOP; continue;
+          case Op.DEC_M32: if (!unaryM<u32>(Unary.DEC, u)) break; u += UOP; continue;
+          case Op.DEC_R64: unaryR<u64>(Unary.DEC, u); u += UOP; continue;
+          case Op.DEC_M64: if (!unaryM<u64>(Unary.DEC, u)) break; u += UOP; continue;
+          case Op.NOT_R8: unaryR<u8>(Unary.NOT, u); u += UOP; continue;
+          case Op.NOT_M8: if (!unaryM<u8>(Unary.NOT, u)) break; u += UOP; continue;
+          case Op.NOT_R16: unaryR<u16>(Unary.NOT, u); u += UOP; continue;
+          case Op.NOT_M16: if (!unaryM<u16>(Unary.NOT, u)) break; u += UOP; continue;
+          case Op.NOT_R32: unaryR<u32>(Unary.NOT, u); u += UOP; continue;
+          case Op.NOT_M32: if (!unaryM<u32>(Unary.NOT, u)) break; u += UOP; continue;
+          case Op.NOT_R64: unaryR<u64>(Unary.NOT, u); u += UOP; continue;
+          case Op.NOT_M64: if (!unaryM<u64>(Unary.NOT, u)) break; u += UOP; continue;
+          case Op.NEG_R8: unaryR<u8>(Unary.NEG, u); u += UOP; continue;
+          case Op.NEG_M8: if (!unaryM<u8>(Unary.NEG, u)) break; u += UOP; continue;
+          case Op.NEG_R16: unaryR<u16>(Unary.NEG, u); u += UOP; continue;
+          case Op.NEG_M16: if (!unaryM<u16>(Unary.NEG, u)) break; u += UOP; continue;
+          case Op.NEG_R32: unaryR<u32>(Unary.NEG, u); u += UOP; continue;
+          case Op.NEG_M32: if (!unaryM<u32>(Unary.NEG, u)) break; u += UOP; continue;
+          case Op.NEG_R64: unaryR<u64>(Unary.NEG, u); u += UOP; continue;
+          case Op.NEG_M64: if (!unaryM<u64>(Unary.NEG, u)) break; u += UOP; continue;
+          case Op.ROL_RI32: shiftRI<u32>(Shift.ROL, u); u += UOP; continue;
+          case Op.ROL_RC32: shiftRC<u32>(Shift.ROL, u); u += UOP; continue;
+          case Op.ROL_RI64: shiftRI<u64>(Shift.ROL, u); u += UOP; continue;
+          case Op.ROL_RC64: shiftRC<u64>(Shift.ROL, u); u += UOP; continue;
+          case Op.ROR_RI32: shiftRI<u32>(Shift.ROR, u); u += UOP; continue;
+          case Op.ROR_RC32: shiftRC<u32>(Shift.ROR, u); u += UOP; continue;
+          case Op.ROR_RI64: shiftRI<u64>(Shift.ROR, u); u += UOP; continue;
+          case Op.ROR_RC64: shiftRC<u64>(Shift.ROR, u); u += UOP; continue;
+          case Op.SHL_RI32: shiftRI<u32>(Shift.SHL, u); u += UOP; continue;
+          case Op.SHL_RC32: shiftRC<u32>(Shift.SHL, u); u += UOP; continue;
+          case Op.SHL_RI64: shiftRI<u64>(Shift.SHL, u); u += UOP; continue;
+          case Op.SHL_RC64: shiftRC<u64>(Shift.SHL, u); u += UOP; continue;
+          case Op.SHR_RI32: shiftRI<u32>(Shift.SHR, u); u += UOP; continue;
+          case Op.SHR_RC32: shiftRC<u32>(Shift.SHR, u); u += UOP; continue;
+          case Op.SHR_RI64: shiftRI<u64>(Shift.SHR, u); u += UOP; continue;
+          case Op.SHR_RC64: shiftRC<u64>(Shift.SHR, u); u += UOP; continue;
+          case Op.SAR_RI32: shiftRI<u32>(Shift.SAR, u); u += UOP; continue;
+          case Op.SAR_RC32: shiftRC<u32>(Shift.SAR, u); u += UOP; continue;
+          case Op.SAR_RI64: shiftRI<u64>(Shift.SAR, u); u += UOP; continue;
+          case Op.SAR_RC64: shiftRC<u64>(Shift.SAR, u); u += UOP; continue;
+          case Op.IMUL_RR32: setReg<u32>(uopDst(u), imul2<u32>(reg<u32>(uopDst(u)), reg<u32>(uopSrc(u)))); u += UOP; continue;
+          case Op.IMUL_RRI32: setReg<u32>(uopDst(u), imul2<u32>(reg<u32>(uopSrc(u)), imm<u32>(u))); u += UOP; continue;
+          case Op.IMUL_RM32: {
+            const value = memoryOperand<u32>(u);
+            if (faulted()) break;
+            setReg<u32>(uopDst(u), imul2<u32>(reg<u32>(uopDst(u)), value));
+            u += UOP;
+            continue;
+          }
+          case Op.IMUL_RR64: setReg<u64>(uopDst(u), imul2<u64>(reg<u64>(uopDst(u)), reg<u64>(uopSrc(u)))); u += UOP; continue;
+          case Op.IMUL_RRI64: setReg<u64>(uopDst(u), imul2<u64>(reg<u64>(uopSrc(u)), imm<u64>(u))); u += UOP; continue;
+          case Op.IMUL_RM64: {
+            const value = memoryOperand<u64>(u);
+            if (faulted()) break;
+            setReg<u64>(uopDst(u), imul2<u64>(reg<u64>(uopDst(u)), value));
+            u += UOP;
+            continue;
+          }
 
-      case Op.PUSH_R32: if (!push<u32>(reg<u32>(uopDst(u)))) break; u += UOP; continue;
-      case Op.PUSH_I32: if (!push<u32>(imm<u32>(u))) break; u += UOP; continue;
-      case Op.POP_R32: if (!pop<u32>(u)) break; u += UOP; continue;
-      case Op.LEAVE32: if (!leave<u32>()) break; u += UOP; continue;
-      case Op.PUSH_R64: if (!push<u64>(reg<u64>(uopDst(u)))) break; u += UOP; continue;
-      case Op.PUSH_I64: if (!push<u64>(imm<u64>(u))) break; u += UOP; continue;
-      case Op.POP_R64: if (!pop<u64>(u)) break; u += UOP; continue;
-      case Op.LEAVE64: if (!leave<u64>()) break; u += UOP; continue;
+          case Op.PUSH_R32: if (!push<u32>(reg<u32>(uopDst(u)))) break; u += UOP; continue;
+          case Op.PUSH_I32: if (!push<u32>(imm<u32>(u))) break; u += UOP; continue;
+          case Op.POP_R32: if (!pop<u32>(u)) break; u += UOP; continue;
+          case Op.LEAVE32: if (!leave<u32>()) break; u += UOP; continue;
+          case Op.PUSH_R64: if (!push<u64>(reg<u64>(uopDst(u)))) break; u += UOP; continue;
+          case Op.PUSH_I64: if (!push<u64>(imm<u64>(u))) break; u += UOP; continue;
+          case Op.POP_R64: if (!pop<u64>(u)) break; u += UOP; continue;
+          case Op.LEAVE64: if (!leave<u64>()) break; u += UOP; continue;
 
-      case Op.CALL_REL32: {
-        if ((load<u32>(u, UOP_LINK) == 0 && !callable<u32>((nextRip(u) + <u64>uopImm(u)) & load<u64>(RIP_MASK))) || !push<u32>(returnAddress<u32>(u))) break;
-        outcome = TAKEN;
-        break;
-      }
-      case Op.RET32: {
-        target = <u64>top<u32>();
-        if (faulted() || !plausible(target)) break;
-        drop<u32>();
-        outcome = JUMP;
-        break;
-      }
-      case Op.CALL_R32: {
-        target = <u64>reg<u32>(uopDst(u));
-        if (!callable<u32>(target) || !push<u32>(returnAddress<u32>(u))) break;
-        outcome = JUMP;
-        break;
-      }
-      case Op.CALL_M32: {
-        target = <u64>memoryOperand<u32>(u);
-        if (faulted() || !callable<u32>(target) || !push<u32>(returnAddress<u32>(u))) break;
-        outcome = JUMP;
-        break;
-      }
-      case Op.JMP_R32: {
-        target = <u64>reg<u32>(uopDst(u));
-        if (!plausible(target)) break;
-        outcome = JUMP;
-        break;
-      }
-      case Op.JMP_M32: {
-        target = <u64>memoryOperand<u32>(u);
-        if (faulted() || !plausible(target)) break;
-        outcome = JUMP;
-        break;
-      }
-      case Op.CALL_REL64: {
-        if ((load<u32>(u, UOP_LINK) == 0 && !callable<u64>((nextRip(u) + <u64>uopImm(u)) & load<u64>(RIP_MASK))) || !push<u64>(returnAddress<u64>(u))) break;
-        outcome = TAKEN;
-        break;
-      }
-      case Op.RET64: {
-        target = <u64>top<u64>();
-        if (faulted() || !plausible(target)) break;
-        drop<u64>();
-        outcome = JUMP;
-        break;
-      }
-      case Op.CALL_R64: {
-        target = <u64>reg<u64>(uopDst(u));
-        if (!callable<u64>(target) || !push<u64>(returnAddress<u64>(u))) break;
-        outcome = JUMP;
-        break;
-      }
-      case Op.CALL_M64: {
-        target = <u64>memoryOperand<u64>(u);
-        if (faulted() || !callable<u64>(target) || !push<u64>(returnAddress<u64>(u))) break;
-        outcome = JUMP;
-        break;
-      }
-      case Op.JMP_R64: {
-        target = <u64>reg<u64>(uopDst(u));
-        if (!plausible(target)) break;
-        outcome = JUMP;
-        break;
-      }
-      case Op.JMP_M64: {
-        target = <u64>memoryOperand<u64>(u);
-        if (faulted() || !plausible(target)) break;
-        outcome = JUMP;
-        break;
-      }
-      case Op.JMP_REL: outcome = TAKEN; break;
-      case Op.JCC:
-        if (condition(<u32>uopDst(u))) {
-          outcome = TAKEN;
-          break;
-        }
-        u += UOP;
-        continue;
+          case Op.CALL_REL32: {
+            if ((load<u32>(u, UOP_LINK) == 0 && !callable<u32>((nextRip(u) + <u64>uopImm(u)) & load<u64>(RIP_MASK))) || !push<u32>(returnAddress<u32>(u))) break;
+            outcome = TAKEN;
+            break;
+          }
+          case Op.RET32: {
+            target = <u64>top<u32>();
+            if (faulted() || !plausible(target)) break;
+            drop<u32>();
+            outcome = JUMP;
+            break;
+          }
+          case Op.CALL_R32: {
+            target = <u64>reg<u32>(uopDst(u));
+            if (!callable<u32>(target) || !push<u32>(returnAddress<u32>(u))) break;
+            outcome = JUMP;
+            break;
+          }
+          case Op.CALL_M32: {
+            target = <u64>memoryOperand<u32>(u);
+            if (faulted() || !callable<u32>(target) || !push<u32>(returnAddress<u32>(u))) break;
+            outcome = JUMP;
+            break;
+          }
+          case Op.JMP_R32: {
+            target = <u64>reg<u32>(uopDst(u));
+            if (!plausible(target)) break;
+            outcome = JUMP;
+            break;
+          }
+          case Op.JMP_M32: {
+            target = <u64>memoryOperand<u32>(u);
+            if (faulted() || !plausible(target)) break;
+            outcome = JUMP;
+            break;
+          }
+          case Op.CALL_REL64: {
+            if ((load<u32>(u, UOP_LINK) == 0 && !callable<u64>((nextRip(u) + <u64>uopImm(u)) & load<u64>(RIP_MASK))) || !push<u64>(returnAddress<u64>(u))) break;
+            outcome = TAKEN;
+            break;
+          }
+          case Op.RET64: {
+            target = <u64>top<u64>();
+            if (faulted() || !plausible(target)) break;
+            drop<u64>();
+            outcome = JUMP;
+            break;
+          }
+          case Op.CALL_R64: {
+            target = <u64>reg<u64>(uopDst(u));
+            if (!callable<u64>(target) || !push<u64>(returnAddress<u64>(u))) break;
+            outcome = JUMP;
+            break;
+          }
+          case Op.CALL_M64: {
+            target = <u64>memoryOperand<u64>(u);
+            if (faulted() || !callable<u64>(target) || !push<u64>(returnAddress<u64>(u))) break;
+            outcome = JUMP;
+            break;
+          }
+          case Op.JMP_R64: {
+            target = <u64>reg<u64>(uopDst(u));
+            if (!plausible(target)) break;
+            outcome = JUMP;
+            break;
+          }
+          case Op.JMP_M64: {
+            target = <u64>memoryOperand<u64>(u);
+            if (faulted() || !plausible(target)) break;
+            outcome = JUMP;
+            break;
+          }
+          case Op.JMP_REL: outcome = TAKEN; break;
+          case Op.JCC:
+            if (condition(<u32>uopDst(u))) {
+              outcome = TAKEN;
+              break;
+            }
+            u += UOP;
+            continue;
 
-      case Op.SETCC_R: setReg<u8>(uopDst(u), <u8>condition(<u32>uopSrc(u))); u += UOP; continue;
-      case Op.CMOV_RR32:
-        if (condition(<u32>uopImm(u))) setReg<u32>(uopDst(u), reg<u32>(uopSrc(u)));
-        else setReg<u32>(uopDst(u), reg<u32>(uopDst(u)));
-        u += UOP;
-        continue;
-      case Op.CMOV_RM32: {
-        const value = memoryOperand<u32>(u);
-        if (faulted()) break;
-        if (condition(<u32>uopImm(u))) setReg<u32>(uopDst(u), value);
-        else setReg<u32>(uopDst(u), reg<u32>(uopDst(u)));
-        u += UOP;
-        continue;
-      }
-      case Op.XCHG_RR32: {
-        const value = reg<u32>(uopDst(u));
-        setReg<u32>(uopDst(u), reg<u32>(uopSrc(u)));
-        setReg<u32>(uopSrc(u), value);
-        u += UOP;
-        continue;
-      }
-      case Op.CMOV_RR64:
-        if (condition(<u32>uopImm(u))) setReg<u64>(uopDst(u), reg<u64>(uopSrc(u)));
-        u += UOP;
-        continue;
-      case Op.CMOV_RM64: {
-        const value = memoryOperand<u64>(u);
-        if (faulted()) break;
-        if (condition(<u32>uopImm(u))) setReg<u64>(uopDst(u), value);
-        u += UOP;
-        continue;
-      }
-      case Op.XCHG_RR64: {
-        const value = reg<u64>(uopDst(u));
-        setReg<u64>(uopDst(u), reg<u64>(uopSrc(u)));
-        setReg<u64>(uopSrc(u), value);
-        u += UOP;
-        continue;
-      }
-      case Op.CWDE: setReg<u32>(RAX, <u32>load<i16>(GPR)); u += UOP; continue;
-      case Op.CDQE: setReg<u64>(RAX, <u64>load<i32>(GPR)); u += UOP; continue;
-      case Op.CDQ: setReg<u32>(RDX, <u32>(load<i32>(GPR) >> 31)); u += UOP; continue;
-      case Op.CQO: setReg<u64>(RDX, <u64>(load<i64>(GPR) >> 63)); u += UOP; continue;
-      case Op.BSWAP32: setReg<u32>(uopDst(u), bswap<u32>(reg<u32>(uopDst(u)))); u += UOP; continue;
-      case Op.BSWAP64: setReg<u64>(uopDst(u), bswap<u64>(reg<u64>(uopDst(u)))); u += UOP; continue;
-      case Op.NOP: u += UOP; continue;
-      case Op.BT_RI32: setCF(<u32>(reg<u32>(uopDst(u)) >> (imm<u32>(u) & 31)) & 1); u += UOP; continue;
-      case Op.BT_RR32: setCF(<u32>(reg<u32>(uopDst(u)) >> (reg<u32>(uopSrc(u)) & 31)) & 1); u += UOP; continue;
-      case Op.BT_RI64: setCF(<u32>(reg<u64>(uopDst(u)) >> (imm<u64>(u) & 63)) & 1); u += UOP; continue;
-      case Op.BT_RR64: setCF(<u32>(reg<u64>(uopDst(u)) >> (reg<u64>(uopSrc(u)) & 63)) & 1); u += UOP; continue;
+          case Op.SETCC_R: setReg<u8>(uopDst(u), <u8>condition(<u32>uopSrc(u))); u += UOP; continue;
+          case Op.CMOV_RR32:
+            if (condition(<u32>uopImm(u))) setReg<u32>(uopDst(u), reg<u32>(uopSrc(u)));
+            else setReg<u32>(uopDst(u), reg<u32>(uopDst(u)));
+            u += UOP;
+            continue;
+          case Op.CMOV_RM32: {
+            const value = memoryOperand<u32>(u);
+            if (faulted()) break;
+            if (condition(<u32>uopImm(u))) setReg<u32>(uopDst(u), value);
+            else setReg<u32>(uopDst(u), reg<u32>(uopDst(u)));
+            u += UOP;
+            continue;
+          }
+          case Op.XCHG_RR32: {
+            const value = reg<u32>(uopDst(u));
+            setReg<u32>(uopDst(u), reg<u32>(uopSrc(u)));
+            setReg<u32>(uopSrc(u), value);
+            u += UOP;
+            continue;
+          }
+          case Op.CMOV_RR64:
+            if (condition(<u32>uopImm(u))) setReg<u64>(uopDst(u), reg<u64>(uopSrc(u)));
+            u += UOP;
+            continue;
+          case Op.CMOV_RM64: {
+            const value = memoryOperand<u64>(u);
+            if (faulted()) break;
+            if (condition(<u32>uopImm(u))) setReg<u64>(uopDst(u), value);
+            u += UOP;
+            continue;
+          }
+          case Op.XCHG_RR64: {
+            const value = reg<u64>(uopDst(u));
+            setReg<u64>(uopDst(u), reg<u64>(uopSrc(u)));
+            setReg<u64>(uopSrc(u), value);
+            u += UOP;
+            continue;
+          }
+          case Op.CWDE: setReg<u32>(RAX, <u32>load<i16>(GPR)); u += UOP; continue;
+          case Op.CDQE: setReg<u64>(RAX, <u64>load<i32>(GPR)); u += UOP; continue;
+          case Op.CDQ: setReg<u32>(RDX, <u32>(load<i32>(GPR) >> 31)); u += UOP; continue;
+          case Op.CQO: setReg<u64>(RDX, <u64>(load<i64>(GPR) >> 63)); u += UOP; continue;
+          case Op.BSWAP32: setReg<u32>(uopDst(u), bswap<u32>(reg<u32>(uopDst(u)))); u += UOP; continue;
+          case Op.BSWAP64: setReg<u64>(uopDst(u), bswap<u64>(reg<u64>(uopDst(u)))); u += UOP; continue;
+          case Op.NOP: u += UOP; continue;
+          case Op.BT_RI32: setCF(<u32>(reg<u32>(uopDst(u)) >> (imm<u32>(u) & 31)) & 1); u += UOP; continue;
+          case Op.BT_RR32: setCF(<u32>(reg<u32>(uopDst(u)) >> (reg<u32>(uopSrc(u)) & 31)) & 1); u += UOP; continue;
+          case Op.BT_RI64: setCF(<u32>(reg<u64>(uopDst(u)) >> (imm<u64>(u) & 63)) & 1); u += UOP; continue;
+          case Op.BT_RR64: setCF(<u32>(reg<u64>(uopDst(u)) >> (reg<u64>(uopSrc(u)) & 63)) & 1); u += UOP; continue;
 
-      // Fused with the branch behind: taken leaves u at the branch, not taken skips both.
-      case Op.CMP_RR8_JCC:
-        if (cmpTaken<u8>(u, reg<u8>(uopDst(u)), reg<u8>(uopSrc(u)))) {
-          u += UOP;
-          outcome = TAKEN;
-          break;
-        }
-        u += 2 * UOP;
-        continue;
-      case Op.CMP_RI8_JCC:
-        if (cmpTaken<u8>(u, reg<u8>(uopDst(u)), imm<u8>(u))) {
-          u += UOP;
-          outcome = TAKEN;
-          break;
-        }
-        u += 2 * UOP;
-        continue;
-      case Op.CMP_RM8_JCC: {
-        const value = memoryOperand<u8>(u);
-        if (faulted()) break;
-        if (cmpTaken<u8>(u, reg<u8>(uopDst(u)), value)) {
-          u += UOP;
-          outcome = TAKEN;
-          break;
-        }
-        u += 2 * UOP;
-        continue;
-      }
-      case Op.CMP_MR8_JCC: {
-        const value = memoryOperand<u8>(u);
-        if (faulted()) break;
-        if (cmpTaken<u8>(u, value, reg<u8>(uopSrc(u)))) {
-          u += UOP;
-          outcome = TAKEN;
-          break;
-        }
-        u += 2 * UOP;
-        continue;
-      }
-      case Op.CMP_MI8_JCC: {
-        const value = memoryOperand<u8>(u);
-        if (faulted()) break;
-        if (cmpTaken<u8>(u, value, imm<u8>(u))) {
-          u += UOP;
-          outcome = TAKEN;
-          break;
-        }
-        u += 2 * UOP;
-        continue;
-      }
-      case Op.CMP_RR16_JCC:
-        if (cmpTaken<u16>(u, reg<u16>(uopDst(u)), reg<u16>(uopSrc(u)))) {
-          u += UOP;
-          outcome = TAKEN;
-          break;
-        }
-        u += 2 * UOP;
-        continue;
-      case Op.CMP_RI16_JCC:
-        if (cmpTaken<u16>(u, reg<u16>(uopDst(u)), imm<u16>(u))) {
-          u += UOP;
-          outcome = TAKEN;
-          break;
-        }
-        u += 2 * UOP;
-        continue;
-      case Op.CMP_RM16_JCC: {
-        const value = memoryOperand<u16>(u);
-        if (faulted()) break;
-        if (cmpTaken<u16>(u, reg<u16>(uopDst(u)), value)) {
-          u += UOP;
-          outcome = TAKEN;
-          break;
-        }
-        u += 2 * UOP;
-        continue;
-      }
-      case Op.CMP_MR16_JCC: {
-        const value = memoryOperand<u16>(u);
-        if (faulted()) break;
-        if (cmpTaken<u16>(u, value, reg<u16>(uopSrc(u)))) {
-          u += UOP;
-          outcome = TAKEN;
-          break;
-        }
-        u += 2 * UOP;
-        continue;
-      }
-      case Op.CMP_MI16_JCC: {
-        const value = memoryOperand<u16>(u);
-        if (faulted()) break;
-        if (cmpTaken<u16>(u, value, imm<u16>(u))) {
-          u += UOP;
-          outcome = TAKEN;
-          break;
-        }
-        u += 2 * UOP;
-        continue;
-      }
-      case Op.CMP_RR32_JCC:
-        if (cmpTaken<u32>(u, reg<u32>(uopDst(u)), reg<u32>(uopSrc(u)))) {
-          u += UOP;
-          outcome = TAKEN;
-          break;
-        }
-        u += 2 * UOP;
-        continue;
-      case Op.CMP_RI32_JCC:
-        if (cmpTaken<u32>(u, reg<u32>(uopDst(u)), imm<u32>(u))) {
-          u += UOP;
-          outcome = TAKEN;
-          break;
-        }
-        u += 2 * UOP;
-        continue;
-      case Op.CMP_RM32_JCC: {
-        const value = memoryOperand<u32>(u);
-        if (faulted()) break;
-        if (cmpTaken<u32>(u, reg<u32>(uopDst(u)), value)) {
-          u += UOP;
-          outcome = TAKEN;
-          break;
-        }
-        u += 2 * UOP;
-        continue;
-      }
-      case Op.CMP_MR32_JCC: {
-        const value = memoryOperand<u32>(u);
-        if (faulted()) break;
-        if (cmpTaken<u32>(u, value, reg<u32>(uopSrc(u)))) {
-          u += UOP;
-          outcome = TAKEN;
-          break;
-        }
-        u += 2 * UOP;
-        continue;
-      }
-      case Op.CMP_MI32_JCC: {
-        const value = memoryOperand<u32>(u);
-        if (faulted()) break;
-        if (cmpTaken<u32>(u, value, imm<u32>(u))) {
-          u += UOP;
-          outcome = TAKEN;
-          break;
-        }
-        u += 2 * UOP;
-        continue;
-      }
-      case Op.CMP_RR64_JCC:
-        if (cmpTaken<u64>(u, reg<u64>(uopDst(u)), reg<u64>(uopSrc(u)))) {
-          u += UOP;
-          outcome = TAKEN;
-          break;
-        }
-        u += 2 * UOP;
-        continue;
-      case Op.CMP_RI64_JCC:
-        if (cmpTaken<u64>(u, reg<u64>(uopDst(u)), imm<u64>(u))) {
-          u += UOP;
-          outcome = TAKEN;
-          break;
-        }
-        u += 2 * UOP;
-        continue;
-      case Op.CMP_RM64_JCC: {
-        const value = memoryOperand<u64>(u);
-        if (faulted()) break;
-        if (cmpTaken<u64>(u, reg<u64>(uopDst(u)), value)) {
-          u += UOP;
-          outcome = TAKEN;
-          break;
-        }
-        u += 2 * UOP;
-        continue;
-      }
-      case Op.CMP_MR64_JCC: {
-        const value = memoryOperand<u64>(u);
-        if (faulted()) break;
-        if (cmpTaken<u64>(u, value, reg<u64>(uopSrc(u)))) {
-          u += UOP;
-          outcome = TAKEN;
-          break;
-        }
-        u += 2 * UOP;
-        continue;
-      }
-      case Op.CMP_MI64_JCC: {
-        const value = memoryOperand<u64>(u);
-        if (faulted()) break;
-        if (cmpTaken<u64>(u, value, imm<u64>(u))) {
-          u += UOP;
-          outcome = TAKEN;
-          break;
-        }
-        u += 2 * UOP;
-        continue;
-      }
-      case Op.TEST_RR8_JCC:
-        if (testTaken<u8>(u, reg<u8>(uopDst(u)), reg<u8>(uopSrc(u)))) {
-          u += UOP;
-          outcome = TAKEN;
-          break;
-        }
-        u += 2 * UOP;
-        continue;
-      case Op.TEST_RI8_JCC:
-        if (testTaken<u8>(u, reg<u8>(uopDst(u)), imm<u8>(u))) {
-          u += UOP;
-          outcome = TAKEN;
-          break;
-        }
-        u += 2 * UOP;
-        continue;
-      case Op.TEST_MR8_JCC: {
-        const value = memoryOperand<u8>(u);
-        if (faulted()) break;
-        if (testTaken<u8>(u, value, reg<u8>(uopSrc(u)))) {
-          u += UOP;
-          outcome = TAKEN;
-          break;
-        }
-        u += 2 * UOP;
-        continue;
-      }
-      case Op.TEST_MI8_JCC: {
-        const value = memoryOperand<u8>(u);
-        if (faulted()) break;
-        if (testTaken<u8>(u, value, imm<u8>(u))) {
-          u += UOP;
-          outcome = TAKEN;
-          break;
-        }
-        u += 2 * UOP;
-        continue;
-      }
-      case Op.TEST_RR16_JCC:
-        if (testTaken<u16>(u, reg<u16>(uopDst(u)), reg<u16>(uopSrc(u)))) {
-          u += UOP;
-          outcome = TAKEN;
-          break;
-        }
-        u += 2 * UOP;
-        continue;
-      case Op.TEST_RI16_JCC:
-        if (testTaken<u16>(u, reg<u16>(uopDst(u)), imm<u16>(u))) {
-          u += UOP;
-          outcome = TAKEN;
-          break;
-        }
-        u += 2 * UOP;
-        continue;
-      case Op.TEST_MR16_JCC: {
-        const value = memoryOperand<u16>(u);
-        if (faulted()) break;
-        if (testTaken<u16>(u, value, reg<u16>(uopSrc(u)))) {
-          u += UOP;
-          outcome = TAKEN;
-          break;
-        }
-        u += 2 * UOP;
-        continue;
-      }
-      case Op.TEST_MI16_JCC: {
-        const value = memoryOperand<u16>(u);
-        if (faulted()) break;
-        if (testTaken<u16>(u, value, imm<u16>(u))) {
-          u += UOP;
-          outcome = TAKEN;
-          break;
-        }
-        u += 2 * UOP;
-        continue;
-      }
-      case Op.TEST_RR32_JCC:
-        if (testTaken<u32>(u, reg<u32>(uopDst(u)), reg<u32>(uopSrc(u)))) {
-          u += UOP;
-          outcome = TAKEN;
-          break;
-        }
-        u += 2 * UOP;
-        continue;
-      case Op.TEST_RI32_JCC:
-        if (testTaken<u32>(u, reg<u32>(uopDst(u)), imm<u32>(u))) {
-          u += UOP;
-          outcome = TAKEN;
-          break;
-        }
-        u += 2 * UOP;
-        continue;
-      case Op.TEST_MR32_JCC: {
-        const value = memoryOperand<u32>(u);
-        if (faulted()) break;
-        if (testTaken<u32>(u, value, reg<u32>(uopSrc(u)))) {
-          u += UOP;
-          outcome = TAKEN;
-          break;
-        }
-        u += 2 * UOP;
-        continue;
-      }
-      case Op.TEST_MI32_JCC: {
-        const value = memoryOperand<u32>(u);
-        if (faulted()) break;
-        if (testTaken<u32>(u, value, imm<u32>(u))) {
-          u += UOP;
-          outcome = TAKEN;
-          break;
-        }
-        u += 2 * UOP;
-        continue;
-      }
-      case Op.TEST_RR64_JCC:
-        if (testTaken<u64>(u, reg<u64>(uopDst(u)), reg<u64>(uopSrc(u)))) {
-          u += UOP;
-          outcome = TAKEN;
-          break;
-        }
-        u += 2 * UOP;
-        continue;
-      case Op.TEST_RI64_JCC:
-        if (testTaken<u64>(u, reg<u64>(uopDst(u)), imm<u64>(u))) {
-          u += UOP;
-          outcome = TAKEN;
-          break;
-        }
-        u += 2 * UOP;
-        continue;
-      case Op.TEST_MR64_JCC: {
-        const value = memoryOperand<u64>(u);
-        if (faulted()) break;
-        if (testTaken<u64>(u, value, reg<u64>(uopSrc(u)))) {
-          u += UOP;
-          outcome = TAKEN;
-          break;
-        }
-        u += 2 * UOP;
-        continue;
-      }
-      case Op.TEST_MI64_JCC: {
-        const value = memoryOperand<u64>(u);
-        if (faulted()) break;
-        if (testTaken<u64>(u, value, imm<u64>(u))) {
-          u += UOP;
-          outcome = TAKEN;
-          break;
-        }
-        u += 2 * UOP;
-        continue;
-      }
-      case Op.ADD_RR32_JCC: {
-        const r = add<u32>(reg<u32>(uopDst(u)), reg<u32>(uopSrc(u)));
-        setReg<u32>(uopDst(u), r);
-        if (takenResult<u32>(u, r)) {
-          u += UOP;
-          outcome = TAKEN;
-          break;
-        }
-        u += 2 * UOP;
-        continue;
-      }
-      case Op.ADD_RI32_JCC: {
-        const r = add<u32>(reg<u32>(uopDst(u)), imm<u32>(u));
-        setReg<u32>(uopDst(u), r);
-        if (takenResult<u32>(u, r)) {
-          u += UOP;
-          outcome = TAKEN;
-          break;
-        }
-        u += 2 * UOP;
-        continue;
-      }
-      case Op.ADD_RR64_JCC: {
-        const r = add<u64>(reg<u64>(uopDst(u)), reg<u64>(uopSrc(u)));
-        setReg<u64>(uopDst(u), r);
-        if (takenResult<u64>(u, r)) {
-          u += UOP;
-          outcome = TAKEN;
-          break;
-        }
-        u += 2 * UOP;
-        continue;
-      }
-      case Op.ADD_RI64_JCC: {
-        const r = add<u64>(reg<u64>(uopDst(u)), imm<u64>(u));
-        setReg<u64>(uopDst(u), r);
-        if (takenResult<u64>(u, r)) {
-          u += UOP;
-          outcome = TAKEN;
-          break;
-        }
-        u += 2 * UOP;
-        continue;
-      }
-      case Op.SUB_RR32_JCC: {
-        const a = reg<u32>(uopDst(u));
-        const b = reg<u32>(uopSrc(u));
-        const r = sub<u32>(a, b);
-        setReg<u32>(uopDst(u), r);
-        if (takenCompare<u32>(u, a, b, r)) {
-          u += UOP;
-          outcome = TAKEN;
-          break;
-        }
-        u += 2 * UOP;
-        continue;
-      }
-      case Op.SUB_RI32_JCC: {
-        const a = reg<u32>(uopDst(u));
-        const b = imm<u32>(u);
-        const r = sub<u32>(a, b);
-        setReg<u32>(uopDst(u), r);
-        if (takenCompare<u32>(u, a, b, r)) {
-          u += UOP;
-          outcome = TAKEN;
-          break;
-        }
-        u += 2 * UOP;
-        continue;
-      }
-      case Op.SUB_RR64_JCC: {
-        const a = reg<u64>(uopDst(u));
-        const b = reg<u64>(uopSrc(u));
-        const r = sub<u64>(a, b);
-        setReg<u64>(uopDst(u), r);
-        if (takenCompare<u64>(u, a, b, r)) {
-          u += UOP;
-          outcome = TAKEN;
-          break;
-        }
-        u += 2 * UOP;
-        continue;
-      }
-      case Op.SUB_RI64_JCC: {
-        const a = reg<u64>(uopDst(u));
-        const b = imm<u64>(u);
-        const r = sub<u64>(a, b);
-        setReg<u64>(uopDst(u), r);
-        if (takenCompare<u64>(u, a, b, r)) {
-          u += UOP;
-          outcome = TAKEN;
-          break;
-        }
-        u += 2 * UOP;
-        continue;
-      }
-      case Op.AND_RR32_JCC: {
-        const r = and<u32>(reg<u32>(uopDst(u)), reg<u32>(uopSrc(u)));
-        setReg<u32>(uopDst(u), r);
-        if (takenResult<u32>(u, r)) {
-          u += UOP;
-          outcome = TAKEN;
-          break;
-        }
-        u += 2 * UOP;
-        continue;
-      }
-      case Op.AND_RI32_JCC: {
-        const r = and<u32>(reg<u32>(uopDst(u)), imm<u32>(u));
-        setReg<u32>(uopDst(u), r);
-        if (takenResult<u32>(u, r)) {
-          u += UOP;
-          outcome = TAKEN;
-          break;
-        }
-        u += 2 * UOP;
-        continue;
-      }
-      case Op.AND_RR64_JCC: {
-        const r = and<u64>(reg<u64>(uopDst(u)), reg<u64>(uopSrc(u)));
-        setReg<u64>(uopDst(u), r);
-        if (takenResult<u64>(u, r)) {
-          u += UOP;
-          outcome = TAKEN;
-          break;
-        }
-        u += 2 * UOP;
-        continue;
-      }
-      case Op.AND_RI64_JCC: {
-        const r = and<u64>(reg<u64>(uopDst(u)), imm<u64>(u));
-        setReg<u64>(uopDst(u), r);
-        if (takenResult<u64>(u, r)) {
-          u += UOP;
-          outcome = TAKEN;
-          break;
-        }
-        u += 2 * UOP;
-        continue;
-      }
-      case Op.INC_R32_JCC: {
-        const r = inc<u32>(reg<u32>(uopDst(u)));
-        setReg<u32>(uopDst(u), r);
-        if (takenResult<u32>(u, r)) {
-          u += UOP;
-          outcome = TAKEN;
-          break;
-        }
-        u += 2 * UOP;
-        continue;
-      }
-      case Op.INC_R64_JCC: {
-        const r = inc<u64>(reg<u64>(uopDst(u)));
-        setReg<u64>(uopDst(u), r);
-        if (takenResult<u64>(u, r)) {
-          u += UOP;
-          outcome = TAKEN;
-          break;
-        }
-        u += 2 * UOP;
-        continue;
-      }
-      case Op.DEC_R32_JCC: {
-        const r = dec<u32>(reg<u32>(uopDst(u)));
-        setReg<u32>(uopDst(u), r);
-        if (takenResult<u32>(u, r)) {
-          u += UOP;
-          outcome = TAKEN;
-          break;
-        }
-        u += 2 * UOP;
-        continue;
-      }
-      case Op.DEC_R64_JCC: {
-        const r = dec<u64>(reg<u64>(uopDst(u)));
-        setReg<u64>(uopDst(u), r);
-        if (takenResult<u64>(u, r)) {
-          u += UOP;
-          outcome = TAKEN;
-          break;
-        }
-        u += 2 * UOP;
-        continue;
-      }
+          // Fused with the branch behind: taken leaves u at the branch, not taken skips both.
+          case Op.CMP_RR8_JCC:
+            if (cmpTaken<u8>(u, reg<u8>(uopDst(u)), reg<u8>(uopSrc(u)))) {
+              u += UOP;
+              outcome = TAKEN;
+              break;
+            }
+            u += 2 * UOP;
+            continue;
+          case Op.CMP_RI8_JCC:
+            if (cmpTaken<u8>(u, reg<u8>(uopDst(u)), imm<u8>(u))) {
+              u += UOP;
+              outcome = TAKEN;
+              break;
+            }
+            u += 2 * UOP;
+            continue;
+          case Op.CMP_RM8_JCC: {
+            const value = memoryOperand<u8>(u);
+            if (faulted()) break;
+            if (cmpTaken<u8>(u, reg<u8>(uopDst(u)), value)) {
+              u += UOP;
+              outcome = TAKEN;
+              break;
+            }
+            u += 2 * UOP;
+            continue;
+          }
+          case Op.CMP_MR8_JCC: {
+            const value = memoryOperand<u8>(u);
+            if (faulted()) break;
+            if (cmpTaken<u8>(u, value, reg<u8>(uopSrc(u)))) {
+              u += UOP;
+              outcome = TAKEN;
+              break;
+            }
+            u += 2 * UOP;
+            continue;
+          }
+          case Op.CMP_MI8_JCC: {
+            const value = memoryOperand<u8>(u);
+            if (faulted()) break;
+            if (cmpTaken<u8>(u, value, imm<u8>(u))) {
+              u += UOP;
+              outcome = TAKEN;
+              break;
+            }
+            u += 2 * UOP;
+            continue;
+          }
+          case Op.CMP_RR16_JCC:
+            if (cmpTaken<u16>(u, reg<u16>(uopDst(u)), reg<u16>(uopSrc(u)))) {
+              u += UOP;
+              outcome = TAKEN;
+              break;
+            }
+            u += 2 * UOP;
+            continue;
+          case Op.CMP_RI16_JCC:
+            if (cmpTaken<u16>(u, reg<u16>(uopDst(u)), imm<u16>(u))) {
+              u += UOP;
+              outcome = TAKEN;
+              break;
+            }
+            u += 2 * UOP;
+            continue;
+          case Op.CMP_RM16_JCC: {
+            const value = memoryOperand<u16>(u);
+            if (faulted()) break;
+            if (cmpTaken<u16>(u, reg<u16>(uopDst(u)), value)) {
+              u += UOP;
+              outcome = TAKEN;
+              break;
+            }
+            u += 2 * UOP;
+            continue;
+          }
+          case Op.CMP_MR16_JCC: {
+            const value = memoryOperand<u16>(u);
+            if (faulted()) break;
+            if (cmpTaken<u16>(u, value, reg<u16>(uopSrc(u)))) {
+              u += UOP;
+              outcome = TAKEN;
+              break;
+            }
+            u += 2 * UOP;
+            continue;
+          }
+          case Op.CMP_MI16_JCC: {
+            const value = memoryOperand<u16>(u);
+            if (faulted()) break;
+            if (cmpTaken<u16>(u, value, imm<u16>(u))) {
+              u += UOP;
+              outcome = TAKEN;
+              break;
+            }
+            u += 2 * UOP;
+            continue;
+          }
+          case Op.CMP_RR32_JCC:
+            if (cmpTaken<u32>(u, reg<u32>(uopDst(u)), reg<u32>(uopSrc(u)))) {
+              u += UOP;
+              outcome = TAKEN;
+              break;
+            }
+            u += 2 * UOP;
+            continue;
+          case Op.CMP_RI32_JCC:
+            if (cmpTaken<u32>(u, reg<u32>(uopDst(u)), imm<u32>(u))) {
+              u += UOP;
+              outcome = TAKEN;
+              break;
+            }
+            u += 2 * UOP;
+            continue;
+          case Op.CMP_RM32_JCC: {
+            const value = memoryOperand<u32>(u);
+            if (faulted()) break;
+            if (cmpTaken<u32>(u, reg<u32>(uopDst(u)), value)) {
+              u += UOP;
+              outcome = TAKEN;
+              break;
+            }
+            u += 2 * UOP;
+            continue;
+          }
+          case Op.CMP_MR32_JCC: {
+            const value = memoryOperand<u32>(u);
+            if (faulted()) break;
+            if (cmpTaken<u32>(u, value, reg<u32>(uopSrc(u)))) {
+              u += UOP;
+              outcome = TAKEN;
+              break;
+            }
+            u += 2 * UOP;
+            continue;
+          }
+          case Op.CMP_MI32_JCC: {
+            const value = memoryOperand<u32>(u);
+            if (faulted()) break;
+            if (cmpTaken<u32>(u, value, imm<u32>(u))) {
+              u += UOP;
+              outcome = TAKEN;
+              break;
+            }
+            u += 2 * UOP;
+            continue;
+          }
+          case Op.CMP_RR64_JCC:
+            if (cmpTaken<u64>(u, reg<u64>(uopDst(u)), reg<u64>(uopSrc(u)))) {
+              u += UOP;
+              outcome = TAKEN;
+              break;
+            }
+            u += 2 * UOP;
+            continue;
+          case Op.CMP_RI64_JCC:
+            if (cmpTaken<u64>(u, reg<u64>(uopDst(u)), imm<u64>(u))) {
+              u += UOP;
+              outcome = TAKEN;
+              break;
+            }
+            u += 2 * UOP;
+            continue;
+          case Op.CMP_RM64_JCC: {
+            const value = memoryOperand<u64>(u);
+            if (faulted()) break;
+            if (cmpTaken<u64>(u, reg<u64>(uopDst(u)), value)) {
+              u += UOP;
+              outcome = TAKEN;
+              break;
+            }
+            u += 2 * UOP;
+            continue;
+          }
+          case Op.CMP_MR64_JCC: {
+            const value = memoryOperand<u64>(u);
+            if (faulted()) break;
+            if (cmpTaken<u64>(u, value, reg<u64>(uopSrc(u)))) {
+              u += UOP;
+              outcome = TAKEN;
+              break;
+            }
+            u += 2 * UOP;
+            continue;
+          }
+          case Op.CMP_MI64_JCC: {
+            const value = memoryOperand<u64>(u);
+            if (faulted()) break;
+            if (cmpTaken<u64>(u, value, imm<u64>(u))) {
+              u += UOP;
+              outcome = TAKEN;
+              break;
+            }
+            u += 2 * UOP;
+            continue;
+          }
+          case Op.TEST_RR8_JCC:
+            if (testTaken<u8>(u, reg<u8>(uopDst(u)), reg<u8>(uopSrc(u)))) {
+              u += UOP;
+              outcome = TAKEN;
+              break;
+            }
+            u += 2 * UOP;
+            continue;
+          case Op.TEST_RI8_JCC:
+            if (testTaken<u8>(u, reg<u8>(uopDst(u)), imm<u8>(u))) {
+              u += UOP;
+              outcome = TAKEN;
+              break;
+            }
+            u += 2 * UOP;
+            continue;
+          case Op.TEST_MR8_JCC: {
+            const value = memoryOperand<u8>(u);
+            if (faulted()) break;
+            if (testTaken<u8>(u, value, reg<u8>(uopSrc(u)))) {
+              u += UOP;
+              outcome = TAKEN;
+              break;
+            }
+            u += 2 * UOP;
+            continue;
+          }
+          case Op.TEST_MI8_JCC: {
+            const value = memoryOperand<u8>(u);
+            if (faulted()) break;
+            if (testTaken<u8>(u, value, imm<u8>(u))) {
+              u += UOP;
+              outcome = TAKEN;
+              break;
+            }
+            u += 2 * UOP;
+            continue;
+          }
+          case Op.TEST_RR16_JCC:
+            if (testTaken<u16>(u, reg<u16>(uopDst(u)), reg<u16>(uopSrc(u)))) {
+              u += UOP;
+              outcome = TAKEN;
+              break;
+            }
+            u += 2 * UOP;
+            continue;
+          case Op.TEST_RI16_JCC:
+            if (testTaken<u16>(u, reg<u16>(uopDst(u)), imm<u16>(u))) {
+              u += UOP;
+              outcome = TAKEN;
+              break;
+            }
+            u += 2 * UOP;
+            continue;
+          case Op.TEST_MR16_JCC: {
+            const value = memoryOperand<u16>(u);
+            if (faulted()) break;
+            if (testTaken<u16>(u, value, reg<u16>(uopSrc(u)))) {
+              u += UOP;
+              outcome = TAKEN;
+              break;
+            }
+            u += 2 * UOP;
+            continue;
+          }
+          case Op.TEST_MI16_JCC: {
+            const value = memoryOperand<u16>(u);
+            if (faulted()) break;
+            if (testTaken<u16>(u, value, imm<u16>(u))) {
+              u += UOP;
+              outcome = TAKEN;
+              break;
+            }
+            u += 2 * UOP;
+            continue;
+          }
+          case Op.TEST_RR32_JCC:
+            if (testTaken<u32>(u, reg<u32>(uopDst(u)), reg<u32>(uopSrc(u)))) {
+              u += UOP;
+              outcome = TAKEN;
+              break;
+            }
+            u += 2 * UOP;
+            continue;
+          case Op.TEST_RI32_JCC:
+            if (testTaken<u32>(u, reg<u32>(uopDst(u)), imm<u32>(u))) {
+              u += UOP;
+              outcome = TAKEN;
+              break;
+            }
+            u += 2 * UOP;
+            continue;
+          case Op.TEST_MR32_JCC: {
+            const value = memoryOperand<u32>(u);
+            if (faulted()) break;
+            if (testTaken<u32>(u, value, reg<u32>(uopSrc(u)))) {
+              u += UOP;
+              outcome = TAKEN;
+              break;
+            }
+            u += 2 * UOP;
+            continue;
+          }
+          case Op.TEST_MI32_JCC: {
+            const value = memoryOperand<u32>(u);
+            if (faulted()) break;
+            if (testTaken<u32>(u, value, imm<u32>(u))) {
+              u += UOP;
+              outcome = TAKEN;
+              break;
+            }
+            u += 2 * UOP;
+            continue;
+          }
+          case Op.TEST_RR64_JCC:
+            if (testTaken<u64>(u, reg<u64>(uopDst(u)), reg<u64>(uopSrc(u)))) {
+              u += UOP;
+              outcome = TAKEN;
+              break;
+            }
+            u += 2 * UOP;
+            continue;
+          case Op.TEST_RI64_JCC:
+            if (testTaken<u64>(u, reg<u64>(uopDst(u)), imm<u64>(u))) {
+              u += UOP;
+              outcome = TAKEN;
+              break;
+            }
+            u += 2 * UOP;
+            continue;
+          case Op.TEST_MR64_JCC: {
+            const value = memoryOperand<u64>(u);
+            if (faulted()) break;
+            if (testTaken<u64>(u, value, reg<u64>(uopSrc(u)))) {
+              u += UOP;
+              outcome = TAKEN;
+              break;
+            }
+            u += 2 * UOP;
+            continue;
+          }
+          case Op.TEST_MI64_JCC: {
+            const value = memoryOperand<u64>(u);
+            if (faulted()) break;
+            if (testTaken<u64>(u, value, imm<u64>(u))) {
+              u += UOP;
+              outcome = TAKEN;
+              break;
+            }
+            u += 2 * UOP;
+            continue;
+          }
+          case Op.ADD_RR32_JCC: {
+            const r = add<u32>(reg<u32>(uopDst(u)), reg<u32>(uopSrc(u)));
+            setReg<u32>(uopDst(u), r);
+            if (takenResult<u32>(u, r)) {
+              u += UOP;
+              outcome = TAKEN;
+              break;
+            }
+            u += 2 * UOP;
+            continue;
+          }
+          case Op.ADD_RI32_JCC: {
+            const r = add<u32>(reg<u32>(uopDst(u)), imm<u32>(u));
+            setReg<u32>(uopDst(u), r);
+            if (takenResult<u32>(u, r)) {
+              u += UOP;
+              outcome = TAKEN;
+              break;
+            }
+            u += 2 * UOP;
+            continue;
+          }
+          case Op.ADD_RR64_JCC: {
+            const r = add<u64>(reg<u64>(uopDst(u)), reg<u64>(uopSrc(u)));
+            setReg<u64>(uopDst(u), r);
+            if (takenResult<u64>(u, r)) {
+              u += UOP;
+              outcome = TAKEN;
+              break;
+            }
+            u += 2 * UOP;
+            continue;
+          }
+          case Op.ADD_RI64_JCC: {
+            const r = add<u64>(reg<u64>(uopDst(u)), imm<u64>(u));
+            setReg<u64>(uopDst(u), r);
+            if (takenResult<u64>(u, r)) {
+              u += UOP;
+              outcome = TAKEN;
+              break;
+            }
+            u += 2 * UOP;
+            continue;
+          }
+          case Op.SUB_RR32_JCC: {
+            const a = reg<u32>(uopDst(u));
+            const b = reg<u32>(uopSrc(u));
+            const r = sub<u32>(a, b);
+            setReg<u32>(uopDst(u), r);
+            if (takenCompare<u32>(u, a, b, r)) {
+              u += UOP;
+              outcome = TAKEN;
+              break;
+            }
+            u += 2 * UOP;
+            continue;
+          }
+          case Op.SUB_RI32_JCC: {
+            const a = reg<u32>(uopDst(u));
+            const b = imm<u32>(u);
+            const r = sub<u32>(a, b);
+            setReg<u32>(uopDst(u), r);
+            if (takenCompare<u32>(u, a, b, r)) {
+              u += UOP;
+              outcome = TAKEN;
+              break;
+            }
+            u += 2 * UOP;
+            continue;
+          }
+          case Op.SUB_RR64_JCC: {
+            const a = reg<u64>(uopDst(u));
+            const b = reg<u64>(uopSrc(u));
+            const r = sub<u64>(a, b);
+            setReg<u64>(uopDst(u), r);
+            if (takenCompare<u64>(u, a, b, r)) {
+              u += UOP;
+              outcome = TAKEN;
+              break;
+            }
+            u += 2 * UOP;
+            continue;
+          }
+          case Op.SUB_RI64_JCC: {
+            const a = reg<u64>(uopDst(u));
+            const b = imm<u64>(u);
+            const r = sub<u64>(a, b);
+            setReg<u64>(uopDst(u), r);
+            if (takenCompare<u64>(u, a, b, r)) {
+              u += UOP;
+              outcome = TAKEN;
+              break;
+            }
+            u += 2 * UOP;
+            continue;
+          }
+          case Op.AND_RR32_JCC: {
+            const r = and<u32>(reg<u32>(uopDst(u)), reg<u32>(uopSrc(u)));
+            setReg<u32>(uopDst(u), r);
+            if (takenResult<u32>(u, r)) {
+              u += UOP;
+              outcome = TAKEN;
+              break;
+            }
+            u += 2 * UOP;
+            continue;
+          }
+          case Op.AND_RI32_JCC: {
+            const r = and<u32>(reg<u32>(uopDst(u)), imm<u32>(u));
+            setReg<u32>(uopDst(u), r);
+            if (takenResult<u32>(u, r)) {
+              u += UOP;
+              outcome = TAKEN;
+              break;
+            }
+            u += 2 * UOP;
+            continue;
+          }
+          case Op.AND_RR64_JCC: {
+            const r = and<u64>(reg<u64>(uopDst(u)), reg<u64>(uopSrc(u)));
+            setReg<u64>(uopDst(u), r);
+            if (takenResult<u64>(u, r)) {
+              u += UOP;
+              outcome = TAKEN;
+              break;
+            }
+            u += 2 * UOP;
+            continue;
+          }
+          case Op.AND_RI64_JCC: {
+            const r = and<u64>(reg<u64>(uopDst(u)), imm<u64>(u));
+            setReg<u64>(uopDst(u), r);
+            if (takenResult<u64>(u, r)) {
+              u += UOP;
+              outcome = TAKEN;
+              break;
+            }
+            u += 2 * UOP;
+            continue;
+          }
+          case Op.INC_R32_JCC: {
+            const r = inc<u32>(reg<u32>(uopDst(u)));
+            setReg<u32>(uopDst(u), r);
+            if (takenResult<u32>(u, r)) {
+              u += UOP;
+              outcome = TAKEN;
+              break;
+            }
+            u += 2 * UOP;
+            continue;
+          }
+          case Op.INC_R64_JCC: {
+            const r = inc<u64>(reg<u64>(uopDst(u)));
+            setReg<u64>(uopDst(u), r);
+            if (takenResult<u64>(u, r)) {
+              u += UOP;
+              outcome = TAKEN;
+              break;
+            }
+            u += 2 * UOP;
+            continue;
+          }
+          case Op.DEC_R32_JCC: {
+            const r = dec<u32>(reg<u32>(uopDst(u)));
+            setReg<u32>(uopDst(u), r);
+            if (takenResult<u32>(u, r)) {
+              u += UOP;
+              outcome = TAKEN;
+              break;
+            }
+            u += 2 * UOP;
+            continue;
+          }
+          case Op.DEC_R64_JCC: {
+            const r = dec<u64>(reg<u64>(uopDst(u)));
+            setReg<u64>(uopDst(u), r);
+            if (takenResult<u64>(u, r)) {
+              u += UOP;
+              outcome = TAKEN;
+              break;
+            }
+            u += 2 * UOP;
+            continue;
+          }
 
-      default: {
-        // Out of line: FUEL is exact there, with this instruction paid.
-        const behind = uopRemain(u) - 1;
-        store<i32>(FUEL, fuel + behind);
-        const status = slow(uopOp(u), u);
-        fuel = load<i32>(FUEL) - behind;
-        if (status == Status.NEXT) {
-          u += UOP;
-          continue;
+          default: {
+            // Out of line: FUEL is exact there, with this instruction paid.
+            const behind = uopRemain(u) - 1;
+            store<i32>(FUEL, fuel + behind);
+            const status = slow(uopOp(u), u);
+            fuel = load<i32>(FUEL) - behind;
+            if (status == Status.NEXT) {
+              u += UOP;
+              continue;
+            }
+            fuel += behind;
+            if (status == Status.JUMP) {
+              target = rip();
+              outcome = JUMP;
+              break;
+            }
+            if (status == Status.FAULT) {
+              store<i32>(FUEL, fuel + 1);
+              setRip(ripOf(u));
+              return;
+            }
+            if (status == Status.SYNC) setRip(nextRip(u));
+            return;
+          }
         }
-        fuel += behind;
-        if (status == Status.JUMP) {
-          target = rip();
-          outcome = JUMP;
-          break;
-        }
-        if (status == Status.FAULT) {
-          store<i32>(FUEL, fuel + 1);
-          setRip(ripOf(u));
-          return;
-        }
-        if (status == Status.SYNC) setRip(nextRip(u));
-        return;
+        break;
       }
-    }
-    break;
     }
 
     let link: usize = 0;

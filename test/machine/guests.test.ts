@@ -30,7 +30,7 @@ function run(image: Uint8Array, options: Parameters<typeof loadImage>[2], ticks:
 
 describe("demonstration guest", () => {
   it("goes from real mode to ring 3 and back, and tells so", () => {
-    const { text, reason } = run(flat(assembleDemo()), { format: "flat", address: 0x7c00, mode: "real" }, 10_000_000);
+    const { text, reason } = run(flat(assembleDemo()), { format: "flat", address: 0x7c00, mode: "real" }, 200_000_000);
     expect(reason).toBe("halt");
     expect(text.split("\n").map((line) => line.slice(0, 12).trim())).toEqual([
       "Ringfence de",

@@ -87,16 +87,18 @@ export function probeSystemWrite(linear: u64, size: u32): bool {
 }
 export function probeSystemRead(linear: u64, size: u32): bool { return probeAs(linear, size, DS, IMPLICIT); }
 
+/**
+ * Host address of `size` bytes of a stack that lie in one page and can simply be written; 0 otherwise.
+ * Valid until the next access that can miss.
+ */
+export function hostForFrame(linear: u64, size: u32, userMode: bool): usize {
+  if (setStale() || load<u32>(DATA_CHECKED) != 0 || (<u32>linear & 0xfff) > 4096 - size) return 0;
+  const table = tableWrite(load<u32>(TABLE_SET), userMode ? 0 : supervisorContext());
+  const host = linear - load<u64>(table + slotOffset(linear));
+  return host < load<u64>(LIMIT) ? <usize>host : 0;
+}
 /** Push on the stack of a privilege level that is not the running one. */
 export function writeStackAs(linear: u64, size: u32, value: u64, userMode: bool): bool {
-  if (!setStale() && load<u32>(DATA_CHECKED) == 0 && (<u32>linear & 0xfff) <= 4096 - size) {
-    const table = tableWrite(load<u32>(TABLE_SET), userMode ? 0 : supervisorContext());
-    const host = linear - load<u64>(table + slotOffset(linear));
-    if (host < load<u64>(LIMIT)) {
-      storeSized(<usize>host, size, value);
-      return true;
-    }
-  }
   return writeAs(linear, size, SS, value, userMode ? USER | WRITE : WRITE);
 }
 export function probeStackAs(linear: u64, size: u32, userMode: bool): bool {

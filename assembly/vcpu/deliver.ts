@@ -75,6 +75,7 @@ import {
   openInnerStack64,
   openStack64,
   push,
+  reserve,
 } from "./frame";
 import { checkTarget, commitCode } from "./gate";
 import { loadNull, loadRealSegment } from "./load";
@@ -177,6 +178,7 @@ function fetchHandler(selector: u32): u64 {
 
 /** SS:SP, flags, CS:IP and the error code, at the gate's size. */
 function pushFrame(size: u32, withStack: bool): bool {
+  reserve(size * (3 + (withStack ? 2 : 0) + u32(eventHasError)), 0);
   if (withStack && (!push(size, <u64>segSelector(SS)) || !push(size, reg64(RSP)))) return false;
   if (!push(size, <u64>eventFlags) || !push(size, <u64>segSelector(CS)) || !push(size, eventRip)) return false;
   return !eventHasError || push(size, <u64>eventError);

@@ -149,7 +149,12 @@ export function arithmeticFlags(): u32 {
   const szp = (sign << 7) | (u32(r == 0) << 6) | ((~popcnt<u32>(<u32>r & 0xff) & 1) << 2);
   if (kind == LazyKind.RESULT) return szp | (load<u32>(LAZY_CARRY) & (CF | AF | OF));
   if (kind == LazyKind.LOGIC) return szp;
-  if (kind >= <u32>LazyKind.INC) return szp | getCF() | (getAF() << 4) | (getOF() << 11);
+  if (kind == LazyKind.INC) {
+    return szp | (load<u32>(LAZY_CARRY) & CF) | (u32((r & 15) == 0) << 4) | (u32(r == <u64>1 << top) << 11);
+  }
+  if (kind == LazyKind.DEC) {
+    return szp | (load<u32>(LAZY_CARRY) & CF) | (u32((r & 15) == 15) << 4) | (u32(r == (<u64>1 << top) - 1) << 11);
+  }
   const a = load<u64>(LAZY_A);
   const carryIn = <u64>(kind == LazyKind.ADC || kind == LazyKind.SBB);
   let carries: u64;

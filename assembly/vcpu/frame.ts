@@ -5,12 +5,14 @@
 //   mask     the part of the pointer that moves: FFFFh (rest of the register kept), FFFFFFFFh or all ones
 //   error    what #SS reports: 0 for the current stack, the selector for a new one
 //   user     the accesses are those of ring 3
+//   run      the frame lies in one writable page of a flat stack: its cells are at pointer + delta
 
 import { GPR, SEG_BASE } from "../layout";
 import { ATTR_DB, ATTR_DPL_SHIFT, ATTR_UNUSABLE, SELECTOR_RPL, SS, TR } from "../x86/segment";
 import { TSS64_IST1, TSS64_RSP0 } from "../x86/tss";
 import { VECTOR_TS } from "../x86/vectors";
-import { readData, readSystem, writeStackAs } from "./access";
+import { loadSized, storeSized } from "../memory/track";
+import { hostForFrame, readData, readSystem, writeStackAs } from "./access";
 import { isCanonical } from "./address";
 import {
   descriptorAttributes,
@@ -28,7 +30,7 @@ import {
   tableAddress,
 } from "./descriptor";
 import { raiseSS, raiseTS } from "./fault";
-import { cpl, faulted, isCode64, RSP, segAttributes, segBase, segLimit, segSelector, setReg16, setReg32, setReg64, setSegment } from "./state";
+import { cpl, faulted, isCode64, isFlat, RSP, segAttributes, segBase, segLimit, segSelector, setReg16, setReg32, setReg64, setSegment } from "./state";
 
 const MASK16: u64 = 0xffff;
 const MASK32: u64 = 0xffff_ffff;
@@ -41,6 +43,8 @@ let limit: u32 = 0;
 let attributes: u32 = 0;
 let error: u32 = 0;
 let user: bool = false;
+let run: bool = false;
+let delta: u64 = 0;
 /** Selector and descriptor of the inner stack segment; the descriptor is 0 for the null SS of long mode. */
 let innerSelector: u32 = 0;
 let innerDescriptor: u64 = 0;
@@ -56,7 +60,21 @@ export function openCurrentStack(): void {
   limit = segLimit(SS);
   error = 0;
   user = cpl() == 3;
+  run = false;
 }
+
+/** Finds out once whether the `below` bytes under the cursor and the `above` bytes over it are a run. */
+export function reserve(below: u32, above: u32): void {
+  if (mask == MASK16 || (mask == MASK32 && !isFlat(base, limit, attributes))) return;
+  const low = (pointer - <u64>below) & mask;
+  const host = hostForFrame(low, below + above, user);
+  if (host == 0) return;
+  delta = <u64>host - low;
+  run = true;
+}
+/** Goes on cell by cell: what follows lies beyond what was reserved. */
+export function release(): void { run = false; }
+@inline function cell(): usize { return <usize>((pointer & mask) + delta); }
 
 /** Pointer of the frame, in full: what goes to RSP. */
 export function framePointer(): u64 { return mask == MASK32 ? pointer & MASK32 : pointer; }
@@ -80,6 +98,10 @@ function frameAddress(size: u32): u64 {
 /** Pushes `size` bytes. False: an exception is pending. */
 export function push(size: u32, value: u64): bool {
   move(-(<i32>size));
+  if (run) {
+    storeSized(cell(), size, value);
+    return true;
+  }
   const address = frameAddress(size);
   if (faulted()) return false;
   return writeStackAs(address, size, value, user);
@@ -97,6 +119,11 @@ export function peek(size: u32, index: u32): u64 {
 }
 /** Pops `size` bytes from the current stack, zero-extended. Callers test faulted(). */
 export function pop(size: u32): u64 {
+  if (run) {
+    const value = loadSized(cell(), size);
+    move(<i32>size);
+    return value;
+  }
   const address = frameAddress(size);
   if (faulted()) return 0;
   move(<i32>size);
@@ -165,6 +192,7 @@ export function openInnerStack(level: u32): bool {
   limit = descriptorLimit(d);
   error = bad;
   user = level == 3;
+  run = false;
   return true;
 }
 
@@ -194,6 +222,7 @@ export function openStack64(top: u64, level: u32): void {
   base = 0;
   error = 0;
   user = level == 3;
+  run = false;
 }
 
 /** Loads SS and RSP of the inner stack that was opened. */

@@ -26,6 +26,8 @@ import {
   openCurrentStack,
   peek,
   pop,
+  release,
+  reserve,
   setStackPointer,
   skip,
 } from "./frame";
@@ -200,6 +202,7 @@ export function interruptReturn(size: u32, next: u64): i32 {
     return returnToLinkedTask(next) ? Status.JUMP_SYNC : Status.FAULT;
   }
   openCurrentStack();
+  reserve(0, 5 * size);
   const image = <u32>peek(size, 2);
   if (faulted()) return Status.FAULT;
   const selector = <u32>peek(size, 1) & 0xffff;
@@ -207,7 +210,10 @@ export function interruptReturn(size: u32, next: u64): i32 {
   const offset = pop(size);
   if (faulted()) return Status.FAULT;
   skip(2 * size);
-  if (size == 4 && (image & VM) != 0 && cpl() == 0 && !isLongMode()) return returnToV86(offset, selector, image);
+  if (size == 4 && (image & VM) != 0 && cpl() == 0 && !isLongMode()) {
+    release();
+    return returnToV86(offset, selector, image);
+  }
 
   const d = fetchReturnCode(selector);
   if (faulted()) return Status.FAULT;

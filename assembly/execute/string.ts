@@ -32,14 +32,17 @@ import {
   RDX,
   RSI,
   faulted,
+  markContextStale,
   reg16,
-  regRead,
-  regWrite,
+  reg32,
+  reg64,
   ripOf,
   segEffective,
+  setReg16,
+  setReg32,
+  setReg64,
   setRip,
   systemFlags,
-  markContextStale,
 } from "../vcpu/state";
 import { Status } from "../vcpu/status";
 import { DF, RF, TF } from "../x86/flags";
@@ -54,8 +57,17 @@ const PAGE: u32 = 4096;
 @inline function isBackward(): bool { return (load<u32>(SYSTEM_FLAGS) & DF) != 0; }
 /** Distance from one element to the next. */
 @inline function step<T>(): i64 { return isBackward() ? -(<i64>sizeof<T>()) : <i64>sizeof<T>(); }
+// Index and count registers at the address size (1, 2 or 3).
+@inline function index(register: usize, size: u32): u64 {
+  return size == 3 ? reg64(register) : size == 2 ? <u64>reg32(register) : <u64>reg16(register);
+}
+@inline function setIndex(register: usize, size: u32, value: u64): void {
+  if (size == 3) setReg64(register, value);
+  else if (size == 2) setReg32(register, <u32>value);
+  else setReg16(register, <u32>value);
+}
 @inline function advance(register: usize, size: u32, distance: i64): void {
-  regWrite(register, size, regRead(register, size) + <u64>distance);
+  setIndex(register, size, index(register, size) + <u64>distance);
 }
 
 // ---- repetition -----------------------------------------------------------------------------------
@@ -132,9 +144,9 @@ function runAddress<T>(seg: u32, offset: u64, n: u32, write: bool): u64 {
 
 function moveElement<T>(u: usize, size: u32): bool {
   const seg = uopSeg(u);
-  const value = readData<T>(dataAddress(seg, regRead(RSI, size), sizeof<T>(), false), seg);
+  const value = readData<T>(dataAddress(seg, index(RSI, size), sizeof<T>(), false), seg);
   if (faulted()) return false;
-  if (!writeData<T>(dataAddress(ES, regRead(RDI, size), sizeof<T>(), true), ES, value)) return false;
+  if (!writeData<T>(dataAddress(ES, index(RDI, size), sizeof<T>(), true), ES, value)) return false;
   advance(RSI, size, step<T>());
   advance(RDI, size, step<T>());
   return true;
@@ -142,8 +154,8 @@ function moveElement<T>(u: usize, size: u32): bool {
 /** Moves up to `count` elements; 0: the next one needs the ordinary path. */
 function moveRun<T>(u: usize, size: u32, count: u32): u32 {
   const seg = uopSeg(u);
-  const source = regRead(RSI, size);
-  const target = regRead(RDI, size);
+  const source = index(RSI, size);
+  const target = index(RDI, size);
   const n = runLength<T>(ES, target, size, runLength<T>(seg, source, size, count));
   if (n == 0) return 0;
   const from = runAddress<T>(seg, source, n, false);
@@ -171,7 +183,7 @@ function moveRun<T>(u: usize, size: u32, count: u32): u32 {
 function movsOf<T>(u: usize): i32 {
   const size = uopAddressSize(u);
   if (!isRepeated(u)) return moveElement<T>(u, size) ? Status.NEXT : Status.FAULT;
-  const count = regRead(RCX, size);
+  const count = index(RCX, size);
   if (count == 0) return Status.NEXT;
   const limit = elementLimit(count);
   let done: u32 = 0;
@@ -201,7 +213,7 @@ export function movs(u: usize): i32 {
 // ---- STOS -----------------------------------------------------------------------------------------
 
 function storeElement<T>(size: u32): bool {
-  const at = dataAddress(ES, regRead(RDI, size), sizeof<T>(), true);
+  const at = dataAddress(ES, index(RDI, size), sizeof<T>(), true);
   if (!writeData<T>(at, ES, getRegister<T>(RAX))) return false;
   advance(RDI, size, step<T>());
   return true;
@@ -212,7 +224,7 @@ function storeElement<T>(size: u32): bool {
   return value == rotl<T>(value, <T>8);
 }
 function storeRun<T>(size: u32, count: u32): u32 {
-  const target = regRead(RDI, size);
+  const target = index(RDI, size);
   const n = runLength<T>(ES, target, size, count);
   if (n == 0) return 0;
   const to = runAddress<T>(ES, target, n, true);
@@ -230,7 +242,7 @@ function storeRun<T>(size: u32, count: u32): u32 {
 function stosOf<T>(u: usize): i32 {
   const size = uopAddressSize(u);
   if (!isRepeated(u)) return storeElement<T>(size) ? Status.NEXT : Status.FAULT;
-  const count = regRead(RCX, size);
+  const count = index(RCX, size);
   if (count == 0) return Status.NEXT;
   const limit = elementLimit(count);
   let done: u32 = 0;
@@ -261,7 +273,7 @@ export function stos(u: usize): i32 {
 
 function loadElement<T>(u: usize, size: u32): bool {
   const seg = uopSeg(u);
-  const value = readData<T>(dataAddress(seg, regRead(RSI, size), sizeof<T>(), false), seg);
+  const value = readData<T>(dataAddress(seg, index(RSI, size), sizeof<T>(), false), seg);
   if (faulted()) return false;
   setRegister<T>(RAX, value);
   advance(RSI, size, step<T>());
@@ -270,7 +282,7 @@ function loadElement<T>(u: usize, size: u32): bool {
 /** Only the last element of a run is seen. */
 function loadRun<T>(u: usize, size: u32, count: u32): u32 {
   const seg = uopSeg(u);
-  const source = regRead(RSI, size);
+  const source = index(RSI, size);
   const n = runLength<T>(seg, source, size, count);
   if (n == 0) return 0;
   const from = runAddress<T>(seg, source, n, false);
@@ -284,7 +296,7 @@ function loadRun<T>(u: usize, size: u32, count: u32): u32 {
 function lodsOf<T>(u: usize): i32 {
   const size = uopAddressSize(u);
   if (!isRepeated(u)) return loadElement<T>(u, size) ? Status.NEXT : Status.FAULT;
-  const count = regRead(RCX, size);
+  const count = index(RCX, size);
   if (count == 0) return Status.NEXT;
   const limit = elementLimit(count);
   let done: u32 = 0;
@@ -317,7 +329,7 @@ export function lods(u: usize): i32 {
 @inline function goesOnEqual(u: usize): bool { return (uopPrefix(u) & Prefix.REPNE) == 0; }
 
 function scanElement<T>(size: u32): bool {
-  const value = readData<T>(dataAddress(ES, regRead(RDI, size), sizeof<T>(), false), ES);
+  const value = readData<T>(dataAddress(ES, index(RDI, size), sizeof<T>(), false), ES);
   if (faulted()) return false;
   cmp<T>(getRegister<T>(RAX), value);
   advance(RDI, size, step<T>());
@@ -325,7 +337,7 @@ function scanElement<T>(size: u32): bool {
 }
 /** Compares up to `count` elements and stops behind the one that ends the repetition. */
 function scanRun<T>(size: u32, count: u32, equal: bool): u32 {
-  const target = regRead(RDI, size);
+  const target = index(RDI, size);
   const n = runLength<T>(ES, target, size, count);
   if (n == 0) return 0;
   const from = runAddress<T>(ES, target, n, false);
@@ -348,7 +360,7 @@ function scanRun<T>(size: u32, count: u32, equal: bool): u32 {
 function scasOf<T>(u: usize): i32 {
   const size = uopAddressSize(u);
   if (!isRepeated(u)) return scanElement<T>(size) ? Status.NEXT : Status.FAULT;
-  const count = regRead(RCX, size);
+  const count = index(RCX, size);
   if (count == 0) return Status.NEXT;
   const limit = elementLimit(count);
   const equal = goesOnEqual(u);
@@ -380,9 +392,9 @@ export function scas(u: usize): i32 {
 
 function compareElement<T>(u: usize, size: u32): bool {
   const seg = uopSeg(u);
-  const a = readData<T>(dataAddress(seg, regRead(RSI, size), sizeof<T>(), false), seg);
+  const a = readData<T>(dataAddress(seg, index(RSI, size), sizeof<T>(), false), seg);
   if (faulted()) return false;
-  const b = readData<T>(dataAddress(ES, regRead(RDI, size), sizeof<T>(), false), ES);
+  const b = readData<T>(dataAddress(ES, index(RDI, size), sizeof<T>(), false), ES);
   if (faulted()) return false;
   cmp<T>(a, b);
   advance(RSI, size, step<T>());
@@ -391,8 +403,8 @@ function compareElement<T>(u: usize, size: u32): bool {
 }
 function compareRun<T>(u: usize, size: u32, count: u32, equal: bool): u32 {
   const seg = uopSeg(u);
-  const source = regRead(RSI, size);
-  const target = regRead(RDI, size);
+  const source = index(RSI, size);
+  const target = index(RDI, size);
   const n = runLength<T>(ES, target, size, runLength<T>(seg, source, size, count));
   if (n == 0) return 0;
   const from = runAddress<T>(seg, source, n, false);
@@ -421,7 +433,7 @@ function compareRun<T>(u: usize, size: u32, count: u32, equal: bool): u32 {
 function cmpsOf<T>(u: usize): i32 {
   const size = uopAddressSize(u);
   if (!isRepeated(u)) return compareElement<T>(u, size) ? Status.NEXT : Status.FAULT;
-  const count = regRead(RCX, size);
+  const count = index(RCX, size);
   if (count == 0) return Status.NEXT;
   const limit = elementLimit(count);
   const equal = goesOnEqual(u);
@@ -457,7 +469,7 @@ export function cmps(u: usize): i32 {
 
 /** The destination is checked before the port is read: reading a port has effects. */
 function insertElement<T>(u: usize, size: u32): bool {
-  const at = dataAddress(ES, regRead(RDI, size), sizeof<T>(), true);
+  const at = dataAddress(ES, index(RDI, size), sizeof<T>(), true);
   if (!probeWrite(at, sizeof<T>(), ES)) return false;
   const value = <T>portInput(reg16(RDX), sizeof<T>(), exitFlags(u));
   if (faulted() || !writeData<T>(at, ES, value)) return false;
@@ -466,7 +478,7 @@ function insertElement<T>(u: usize, size: u32): bool {
 }
 function outputElement<T>(u: usize, size: u32): bool {
   const seg = uopSeg(u);
-  const value = readData<T>(dataAddress(seg, regRead(RSI, size), sizeof<T>(), false), seg);
+  const value = readData<T>(dataAddress(seg, index(RSI, size), sizeof<T>(), false), seg);
   if (faulted() || !portOutput(reg16(RDX), sizeof<T>(), <u32>value, exitFlags(u))) return false;
   advance(RSI, size, step<T>());
   return true;
@@ -479,7 +491,7 @@ function transfer<T>(u: usize, write: bool): i32 {
   if (!ioAllowed(reg16(RDX), sizeof<T>())) return Status.FAULT;
   const size = uopAddressSize(u);
   if (!isRepeated(u)) return portElement<T>(u, size, write) ? afterTransfer(write) : Status.FAULT;
-  const count = regRead(RCX, size);
+  const count = index(RCX, size);
   if (count == 0) return Status.NEXT;
   const limit = elementLimit(count);
   let done: u32 = 0;

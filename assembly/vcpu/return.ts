@@ -124,20 +124,25 @@ export function farReturn(size: u32, drop: u32): i32 {
     setRip(offset);
     return Status.JUMP_SYNC;
   }
-  const d = fetchReturnCode(selector);
-  if (faulted()) return Status.FAULT;
   const level = selector & SELECTOR_RPL;
   skip(drop);
+  // Where the level changes, even to one that will be refused, the stack is read first (as AMD processors do).
+  let pointer: u64 = 0;
+  let stackSelector: u32 = 0;
+  if (level != cpl()) {
+    stackSelector = <u32>peek(size, 1) & 0xffff;
+    if (faulted()) return Status.FAULT;
+    pointer = pop(size);
+    if (faulted()) return Status.FAULT;
+  }
+  const d = fetchReturnCode(selector);
+  if (faulted()) return Status.FAULT;
   if (level == cpl()) {
     if (!checkTarget(d, offset) || !markAccessed(selector, d)) return Status.FAULT;
     commitPointer();
     commitCode(selector, d, level, offset);
     return Status.JUMP_SYNC;
   }
-  const pointer = pop(size);
-  if (faulted()) return Status.FAULT;
-  const stackSelector = <u32>pop(size) & 0xffff;
-  if (faulted()) return Status.FAULT;
   const stack = fetchReturnStack(stackSelector, level, isLongCode(d));
   if (faulted() || !checkTarget(d, offset) || !markAccessed(selector, d)) return Status.FAULT;
   commitCode(selector, d, level, offset);

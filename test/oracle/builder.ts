@@ -101,6 +101,7 @@ export class Builder {
       this.chooseSegments();
     } else {
       this.segments = program.segments;
+      // Away from where the executor itself lies.
       this.fsBase = program.fsBase;
       this.gsBase = program.gsBase;
     }
@@ -160,8 +161,8 @@ export class Builder {
     const r = this.random;
     if (this.mode === 64) {
       this.segments = [NULL, USER_CODE64, USER_DATA, NULL, NULL, NULL];
-      this.fsBase = r.pick([0n, 0x1000n, BigInt(r.u32()), r.u64() >> 18n]);
-      this.gsBase = r.pick([0n, 0x1000n, BigInt(r.u32()), r.u64() >> 18n]);
+      this.fsBase = r.pick([0n, 0x1000n, BigInt(r.below(0x100_0000)), (r.u64() >> 18n) | (1n << 44n)]);
+      this.gsBase = r.pick([0n, 0x1000n, BigInt(r.below(0x100_0000)), (r.u64() >> 18n) | (1n << 44n)]);
       return;
     }
     const data = [
@@ -306,10 +307,19 @@ export class Builder {
       return { modrm: (reg << 3) | 5, sib: undefined, disp: 0, dispBytes: 4, x: 0, b, relative: target };
     }
     const usesStack = base === SP || base === BP;
+    // A 32-bit stack pointer stays near the windows: the executor's own memory is elsewhere.
+    const stackBase = base === SP && this.mode !== 64;
+    if (stackBase && index !== undefined) return undefined;
     const goal = BigInt(this.goal(usesStack, override, addressSize)) - this.segmentFor(override, usesStack).base;
     const dispBytes = mod === 1 ? 1 : mod === 2 || base === undefined ? 4 : 0;
     let disp =
-      dispBytes === 1 ? r.below(256) - 128 : dispBytes === 4 ? (r.oneIn(2) ? r.u32() | 0 : r.below(4096) - 2048) : 0;
+      dispBytes === 1
+        ? r.below(256) - 128
+        : dispBytes === 4
+          ? !stackBase && r.oneIn(2)
+            ? r.u32() | 0
+            : r.below(4096) - 2048
+          : 0;
     if (base === undefined && index === undefined) {
       disp = Number(BigInt.asIntN(32, goal));
     } else if (base === undefined || base === index) {

@@ -3,6 +3,7 @@
 
 import { type Builder, CODE, DATA } from "./builder.js";
 import { ALL, type Form, form, LEGACY, LONG, type Mode, modesOf, rmForms, type Size, suffix, WDQ } from "./form.js";
+import { LDT, Ldt } from "./segments.js";
 
 const NEAR: readonly { size: Size; modes: readonly Mode[] }[] = [
   { size: 2, modes: ALL },
@@ -111,8 +112,11 @@ function far(): Form[] {
     (size: Size, words: number) =>
     (b: Builder): void => {
       const selector = codeSelector(b);
+      // A return to another RPL makes AMD processors read SS:SP behind the frame before they refuse it: whether
+      // that can be read must not matter.
+      const end = b.segments[2] === LDT[Ldt.WRAP] ? DATA + 0xf00 : DATA + 0x1e00;
+      if (b.stackLinear < DATA || b.stackLinear > end) b.set(4, b.stackAddress(0x800));
       const at = b.stackLinear;
-      if (at < DATA || at > DATA + 0x1f00) return;
       b.poke(at, offsetFor(b, selector), size);
       b.poke(at + size, selector, size);
       if (words > 2) b.poke(at + size * 2, BigInt((b.random.u32() & ~0x20000) >>> 0), size);
@@ -135,15 +139,13 @@ function far(): Form[] {
       form(`call_far_${key}_m`, [0xff], { ...base, reg: 3, rm: "mem", access: size + 2, setup: memory(size) }),
     );
     forms.push(form(`jmp_far_${key}_m`, [0xff], { ...base, reg: 5, rm: "mem", access: size + 2, setup: memory(size) }));
-    forms.push(form(`ret_far_${key}`, [0xcb], { ...base, setup: frame(size, 2) }));
-    // A return to another RPL makes AMD processors read SS:SP behind the released bytes before they refuse it.
     const released = (b: Builder): void => {
       frame(size, 2)(b);
       b.fixedImm = BigInt(b.random.below(0x40));
-      if (b.stackLinear > DATA + 0x1f00) b.set(4, b.stackAddress(0x800));
     };
-    forms.push(form(`ret_far_${key}_i`, [0xca], { ...base, imm: 2, setup: released }));
-    forms.push(form(`iret_${key}`, [0xcf], { ...base, setup: frame(size, 3) }));
+    forms.push(form(`ret_far_${key}`, [0xcb], { ...base, aligned: true, setup: frame(size, 2) }));
+    forms.push(form(`ret_far_${key}_i`, [0xca], { ...base, imm: 2, aligned: true, setup: released }));
+    forms.push(form(`iret_${key}`, [0xcf], { ...base, aligned: true, setup: frame(size, 3) }));
   }
   return forms;
 }

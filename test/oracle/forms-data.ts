@@ -1,6 +1,6 @@
 // Forms that move data: moves, stack, strings, conversions, segment registers, flags (SDM vol. 2).
 
-import { type Builder, DATA } from "./builder.js";
+import { type Builder, CODE, DATA } from "./builder.js";
 import { ALL, BWDQ, DQ, type Form, form, LEGACY, LONG, modesOf, rmForms, type Size, suffix, WDQ } from "./form.js";
 import { LDT } from "./segments.js";
 
@@ -42,6 +42,14 @@ function moffs(size: Size): Form[] {
   );
 }
 
+/** Of the 16-bit form of MOVSXD vendors read 2 or 4 bytes: where that shows is left out. */
+const inside: Partial<Form> = {
+  aligned: true,
+  setup: (b) => {
+    b.target = DATA + b.random.below(0x1f00);
+  },
+};
+
 function extensions(): Form[] {
   return WDQ.flatMap((size) => {
     const base = { size, modes: modesOf(size), reg: "any" as const, repIgnored: true };
@@ -51,7 +59,7 @@ function extensions(): Form[] {
       ...rmForms(`movzx_${key}_w`, [0x0f, 0xb7], { ...base, access: 2 }),
       ...rmForms(`movsx_${key}_b`, [0x0f, 0xbe], { ...base, access: 1 }),
       ...rmForms(`movsx_${key}_w`, [0x0f, 0xbf], { ...base, access: 2 }),
-      ...rmForms(`movsxd_${key}`, [0x63], { ...base, modes: LONG, access: size === 2 ? 2 : 4 }),
+      ...rmForms(`movsxd_${key}`, [0x63], { ...base, modes: LONG, access: 4, ...(size === 2 ? inside : {}) }),
       form(`cbw_${key}`, [0x98], { size, modes: modesOf(size), repIgnored: true }),
       form(`cwd_${key}`, [0x99], { size, modes: modesOf(size), repIgnored: true }),
       form(`xchg_${key}_short`, [0x90], { size, modes: modesOf(size), plus: true }),
@@ -155,13 +163,20 @@ function strings(): Form[] {
 /** Pointers of a string instruction; counts stay small unless the operands soon leave the windows. */
 function stringOperands(b: Builder, size: Size, pointers: number, repeated: boolean): void {
   const r = b.random;
-  if (pointers & 2) b.setLow(6, b.addressSize, b.pointer(3, size).offset);
+  // A repeated store that runs over its own bytes may or may not be fetched again in between.
+  const place = (segment: number): bigint => {
+    for (;;) {
+      const { linear, offset } = b.pointer(segment, size);
+      if (linear < CODE || linear >= DATA - 0x1000) return offset;
+    }
+  };
+  // Narrow addresses: the upper halves are equal, or a Zen 5 takes overlapping operands for disjoint ones.
+  if (repeated && pointers === 3) for (const register of [6, 7]) b.set(register, 0n);
+  if (pointers & 2) b.setLow(6, b.addressSize, place(3));
   if (pointers & 1) {
     // Often equal or overlapping operands.
     const same = pointers === 3 && r.oneIn(3);
-    const value = same
-      ? b.low(6, b.addressSize) + BigInt(r.below(5) - 2) * BigInt(r.oneIn(2) ? 1 : size)
-      : b.pointer(0, size).offset;
+    const value = same ? b.low(6, b.addressSize) + BigInt(r.below(5) - 2) * BigInt(r.oneIn(2) ? 1 : size) : place(0);
     b.setLow(7, b.addressSize, BigInt.asUintN(b.addressSize * 8, value));
   }
   if (repeated) b.setLow(1, b.addressSize, BigInt(r.oneIn(6) ? r.below(600) : r.below(20)));

@@ -124,6 +124,9 @@ export class Subject {
     const view = new DataView(record.buffer, record.byteOffset, record.byteLength);
     const differences: string[] = [];
     const vector = record[FieldOffset.VECTOR]!;
+    // Loops on the host: must loop here.
+    if (vector === LOOPS) return reason === Exit.BUDGET ? [] : [`left with reason ${reason}, the host loops`];
+    if (loadedForeign(view)) return [];
     if (reason !== Exit.EXCEPTION) return [`left with reason ${reason}, expected vector ${vector}`];
     const number = (what: string, actual: number, want: number): void => {
       if (actual !== want)
@@ -196,6 +199,17 @@ export class Subject {
 
 const isForeign = (linear: bigint): boolean => linear >= 0x3001_0000n;
 
+/** A selector from arbitrary memory hit one of the host's own GDT entries (thread-local storage, CPU number). */
+function loadedForeign(record: DataView): boolean {
+  for (let seg = 0; seg < 6; seg++) {
+    const selector = record.getUint16(FieldOffset.SELECTORS + seg * 2, true);
+    if ((selector & 4) === 0 && selector >= 0x60 && selector < 0x80) return true;
+  }
+  return false;
+}
+
+/** Vector of a case that the executor's timer had to stop. */
+const LOOPS = 255;
 const WITH_ERROR = new Set([8, 10, 11, 12, 13, 14, 17]);
 
 /** Linear address of an offset in the concatenated windows. */

@@ -129,6 +129,8 @@ export const CODE_PARTIAL: usize = STATE + 0x41c;
 export const DATA_CHECKED: usize = STATE + 0x420;
 /** Host address of the read table of implicit supervisor accesses (context 1 of the set in force). */
 export const TABLE_SYSTEM: usize = STATE + 0x460;
+/** Ticks at which SHADOW was set (u64): it holds until the next tick. */
+export const SHADOW_AT: usize = STATE + 0x468;
 /** What a looked-up host address must be below (u64): LIMIT, or 0 while DATA_CHECKED is set. */
 export const DATA_LIMIT: usize = STATE + 0x458;
 /** DR6 bits collected by data breakpoints during the current instruction. */

@@ -34,6 +34,7 @@ import {
   REPLAY_POSITION,
   REPLAY_PROCESSOR,
   SHADOW,
+  SHADOW_AT,
   SINGLE_STEP,
   STATE,
   STATE_SIZE,
@@ -53,6 +54,7 @@ import { clearFault, raiseDB } from "./vcpu/fault";
 import { refresh } from "./vcpu/mode";
 import { markAddressSpaceStale, rip, segEffective } from "./vcpu/state";
 import { Activity, Fault, Shadow } from "./vcpu/status";
+import { ticks } from "./vcpu/ticks";
 import { IF, RF, TF } from "./x86/flags";
 import { CS } from "./x86/segment";
 import { VECTOR_DB, WITH_ERROR_CODE } from "./x86/vectors";
@@ -191,10 +193,10 @@ function step(): void {
   if (traps != 0) store<u32>(TRAP_PENDING, traps);
 }
 
-/** Runs the current processor for up to `ticks`. Returns an exit reason, NONE when the ticks are used or it halted. */
-function slice(ticks: i32): u32 {
-  store<i32>(FUEL, ticks);
-  store<i32>(FUEL_START, ticks);
+/** Runs the current processor for up to `allowance` ticks. Returns an exit reason, NONE when the ticks are used or it halted. */
+function slice(allowance: i32): u32 {
+  store<i32>(FUEL, allowance);
+  store<i32>(FUEL_START, allowance);
   for (;;) {
     if (load<u32>(FAULT) != 0) {
       // A fault that an instruction which completed left behind waits for a tick of its own.
@@ -205,6 +207,8 @@ function slice(ticks: i32): u32 {
     }
     if (load<u32>(CONTEXT_STALE) != 0) refresh();
     if (load<i32>(FUEL) <= 0) return ExitReason.NONE;
+    // A shadow is one instruction long, and with nothing pending it holds nothing back.
+    if (load<u32>(SHADOW) != 0 && (load<u64>(SHADOW_AT) != ticks() || !eventsPending())) store<u32>(SHADOW, 0);
     if (load<u32>(TRAP_PENDING) != 0 && (load<u32>(EXCEPTION_BITMAP) & (1 << VECTOR_DB)) != 0) {
       fillExit(ExitReason.EXCEPTION, VECTOR_DB, 0, 0, <u64>load<u32>(TRAP_PENDING));
       store<u32>(TRAP_PENDING, 0);
@@ -217,8 +221,6 @@ function slice(ticks: i32): u32 {
       fillExit(ExitReason.INTERRUPT_WINDOW, 0, 0, 0);
       return ExitReason.INTERRUPT_WINDOW;
     }
-    // With nothing pending, the shadow of STI and MOV SS holds nothing back.
-    if (load<u32>(SHADOW) != 0 && !eventsPending()) store<u32>(SHADOW, 0);
     // RF without armed breakpoints has done its work once interrupts have had their chance.
     if (load<u32>(SINGLE_STEP) == RF) {
       store<u32>(SYSTEM_FLAGS, load<u32>(SYSTEM_FLAGS) & ~RF);
@@ -265,9 +267,8 @@ function nextProcessor(): i32 {
 }
 
 @inline function ticksFor(budget: u64): i32 {
-  let ticks: u32 = load<u32>(TURN_LEFT) < SLICE_TICKS ? load<u32>(TURN_LEFT) : SLICE_TICKS;
-  if (budget < <u64>ticks) ticks = <u32>budget;
-  return <i32>ticks;
+  const turn: u32 = load<u32>(TURN_LEFT) < SLICE_TICKS ? load<u32>(TURN_LEFT) : SLICE_TICKS;
+  return <i32>(budget < <u64>turn ? <u32>budget : turn);
 }
 
 /**
@@ -299,9 +300,9 @@ export function run(): u32 {
       }
       store<u32>(TURN_LEFT, TURN_TICKS);
     }
-    const ticks = ticksFor(budget);
-    const reason = slice(ticks);
-    const used = <u32>(ticks - load<i32>(FUEL));
+    const allowance = ticksFor(budget);
+    const reason = slice(allowance);
+    const used = <u32>(allowance - load<i32>(FUEL));
     settle();
     store<u64>(BUDGET, budget - <u64>used);
     const turn = load<u32>(TURN_LEFT);

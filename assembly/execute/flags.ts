@@ -2,12 +2,13 @@
 // What POPF may change depends on privilege: IOPL only at CPL 0, IF where CPL <= IOPL; in virtual-8086
 // mode PUSHF, POPF, CLI and STI need IOPL 3 (the virtual-interrupt extensions VME and PVI are not offered).
 
-import { SHADOW, SYSTEM_FLAGS } from "../layout";
+import { SYSTEM_FLAGS } from "../layout";
 import { uopSize } from "../decode/uop";
 import { raiseGP, raiseUD } from "../vcpu/fault";
 import { arithmeticFlags, flagsEager, getCF, rflags } from "../vcpu/flags";
 import { AH, cpl, faulted, isV86, markContextStale, reg8, setReg8, systemFlags } from "../vcpu/state";
 import { Shadow, Status } from "../vcpu/status";
+import { castShadow } from "./shadow";
 import {
   AC,
   AF,
@@ -83,7 +84,7 @@ export function popf(u: usize): i32 {
   store<u32>(SYSTEM_FLAGS, flags);
   const changed = old ^ flags;
   if ((changed & (TF | AC)) != 0) markContextStale();
-  return (changed & (TF | AC | IF | NT | IOPL)) != 0 ? Status.SYNC : Status.NEXT;
+  return (changed & (TF | AC)) != 0 || (changed & flags & IF) != 0 ? Status.SYNC : Status.NEXT;
 }
 
 export function cli(u: usize): i32 {
@@ -96,8 +97,7 @@ export function sti(u: usize): i32 {
   if (cpl() > iopl()) return raiseGP(0);
   if ((systemFlags() & IF) != 0) return Status.NEXT;
   store<u32>(SYSTEM_FLAGS, systemFlags() | IF);
-  store<u32>(SHADOW, load<u32>(SHADOW) | Shadow.STI);
-  return Status.SYNC;
+  return castShadow(Shadow.STI);
 }
 
 function setAC(value: u32): i32 {

@@ -1,7 +1,7 @@
 // Moves that are not plain MOVs (SDM vol. 2, CMOVcc, SETcc, XLAT, MOV Sreg, LDS/LES/LSS/LFS/LGS) and the
 // hint instructions that do nothing.
 
-import { CONTEXT_STALE, SHADOW } from "../layout";
+import { CONTEXT_STALE } from "../layout";
 import { uopAddressSize, uopDst, uopImm, uopSeg, uopSize, uopSrc } from "../decode/uop";
 import { readData, writeData } from "../vcpu/access";
 import { linear, linearForWrite, linearWithOffset, segmentAddress } from "../vcpu/address";
@@ -9,6 +9,7 @@ import { condition } from "../vcpu/flags";
 import { loadSegment } from "../vcpu/load";
 import { RAX, RBX, faulted, reg64, reg8, regRead, regWrite, segSelector, setReg8 } from "../vcpu/state";
 import { Shadow, Status } from "../vcpu/status";
+import { castShadow } from "./shadow";
 import { SS } from "../x86/segment";
 import { isMemory, readMemory, readOperand, readRm, writeOperand } from "./operand";
 
@@ -51,10 +52,7 @@ export function movToSeg(u: usize): i32 {
 /** Loads a segment register; SS keeps interrupts and traps off until the next instruction is done. */
 export function loadSegmentRegister(seg: u32, selector: u32): i32 {
   if (!loadSegment(seg, selector)) return Status.FAULT;
-  if (seg == SS) {
-    store<u32>(SHADOW, load<u32>(SHADOW) | Shadow.MOV_SS);
-    return Status.SYNC;
-  }
+  if (seg == SS) return castShadow(Shadow.MOV_SS);
   return load<u32>(CONTEXT_STALE) != 0 ? Status.SYNC : Status.NEXT;
 }
 

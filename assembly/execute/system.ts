@@ -2,7 +2,7 @@
 // system calls and hypercalls (SDM vol. 2; APM vol. 3, chapter 4). Privilege is checked here; the rules of
 // the registers themselves are in vcpu/control, msr, cpuid and syscall.
 
-import { DR, INTERCEPTS, MSR_TSC_AUX } from "../layout";
+import { CONTEXT_STALE, DR, INTERCEPTS, MSR_TSC_AUX } from "../layout";
 import { uopDst, uopSeg, uopSize, uopSrc } from "../decode/uop";
 import { probeRead, readData } from "../vcpu/access";
 import { isCanonical, linear } from "../vcpu/address";
@@ -45,7 +45,8 @@ export function movFromCr(u: usize): i32 {
 }
 export function movToCr(u: usize): i32 {
   if (cpl() != 0) return raiseGP();
-  return writeControl(<u32>uopSrc(u), regRead(uopDst(u), uopSize(u))) ? Status.SYNC : Status.FAULT;
+  if (!writeControl(<u32>uopSrc(u), regRead(uopDst(u), uopSize(u)))) return Status.FAULT;
+  return load<u32>(CONTEXT_STALE) != 0 ? Status.SYNC : Status.NEXT;
 }
 
 /** Bits of DR6 that software writes, and of DR7. */

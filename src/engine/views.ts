@@ -73,6 +73,7 @@ export const SINGLE_STEP = 0x1418;
 export const CODE_PARTIAL = 0x141c;
 export const DATA_CHECKED = 0x1420;
 export const TABLE_SYSTEM = 0x1460;
+export const SHADOW_AT = 0x1468;
 export const DATA_LIMIT = 0x1458;
 export const DEBUG_HITS = 0x1424;
 export const ACTIVITY = 0x1428;

@@ -61,6 +61,8 @@ const OFFERED_MNEMONICS = new Set([
   // Hypercalls of either vendor.
   Mnemonic.Vmcall,
   Mnemonic.Vmmcall,
+  // VMMCALL with F2 or F3 where SEV-ES is not offered (APM vol. 3).
+  Mnemonic.Vmgexit,
 ]);
 
 /** PREFETCH with a register operand is #UD on AMD processors (tried on one), where iced has a reserved NOP. */

@@ -15,7 +15,13 @@ const NEAR: readonly { size: Size; modes: readonly Mode[] }[] = [
 function target(b: Builder): bigint {
   const r = b.random;
   if (r.oneIn(12)) return b.mode === 64 && r.oneIn(2) ? r.operand() : BigInt(0x21000000 + r.below(0x1000000));
-  return BigInt(r.below(0x2000) + (b.mode === 16 ? 0 : CODE));
+  return BigInt(clearOf(b, r.below(0x2000)) + (b.mode === 16 ? 0 : CODE));
+}
+
+/** An offset in the code window that is not in the middle of the instruction. */
+function clearOf(b: Builder, offset: number): number {
+  const own = Number(b.rip & 0x1fffn);
+  return offset > own && offset < own + 16 ? own : offset;
 }
 
 function branches(): Form[] {
@@ -91,7 +97,7 @@ function codeSelector(b: Builder): bigint {
 function offsetFor(b: Builder, selector: bigint): bigint {
   const based = selector === 0x37n || selector === 0x3fn;
   if (b.random.oneIn(10)) return BigInt(b.random.below(0x4000) + 0x1000);
-  return BigInt(b.random.below(0x2000) + (based ? 0 : CODE));
+  return BigInt(clearOf(b, b.random.below(0x2000)) + (based ? 0 : CODE));
 }
 
 function far(): Form[] {

@@ -225,12 +225,15 @@ function someSelector(b: Builder): bigint {
   );
 }
 const everySelector = (b: Builder): void => {
-  for (let i = 0; i < 8; i++) if (i !== 4) b.setLow(i, 2, someSelector(b));
+  for (let i = 0; i < 16; i++) if (i !== 4) b.setLow(i, 2, someSelector(b));
 };
 const memorySelector =
   (offset: number) =>
   (b: Builder): void => {
     b.target = b.chooseTarget(offset + 2);
+    // Selectors in memory are always chosen: the host's GDT has entries of its own.
+    if (b.target >= DATA + 0x1f00 && b.target < DATA + 0x3000) b.target = DATA + b.random.below(0x1f00);
+
     b.poke(b.target, b.random.operand(), offset);
     b.poke(b.target + offset, someSelector(b), 2);
   };

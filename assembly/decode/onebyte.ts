@@ -434,8 +434,7 @@ function group5(u: usize): void {
     }
     case 3: case 5:
       memoryOnly();
-      // AMD processors ignore REX.W here.
-      rmOnly(u, extension == 3 ? Op.CALL_FAR_M : Op.JMP_FAR_M, operandSize == 3 ? 2 : operandSize);
+      rmOnly(u, extension == 3 ? Op.CALL_FAR_M : Op.JMP_FAR_M, operandSize);
       break;
     case 6:
       rmOnly(u, Op.PUSH, stackOperandSize());

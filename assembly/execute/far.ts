@@ -2,7 +2,7 @@
 // is in vcpu/gate, return, task and deliver; here they meet their operands.
 //
 //   far pointer in imm: 47:32 selector | 31:0 offset; in memory: offset of 2 or 4 bytes, then selector
-//   (REX.W does not make it 8 bytes on AMD processors)
+//   (REX.W does not make it 8 bytes on AMD processors, only the cells that a call pushes)
 
 import { EXCEPTION_BITMAP, EXIT_LENGTH, FAULT } from "../layout";
 import { uopImm, uopLength, uopSeg, uopSize, uopSrc } from "../decode/uop";
@@ -37,7 +37,7 @@ let farSelector: u32 = 0;
 
 /** Reads a far pointer from memory: its offset, with the selector in farSelector. Callers test faulted(). */
 function readFarPointer(u: usize): u64 {
-  const bytes: u32 = 1 << uopSize(u);
+  const bytes: u32 = uopSize(u) == 1 ? 2 : 4;
   const seg = uopSeg(u);
   const at = linear(u, bytes);
   const offset = bytes == 4 ? <u64>readData<u32>(at, seg) : <u64>readData<u16>(at, seg);

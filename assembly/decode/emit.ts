@@ -66,9 +66,6 @@ export function rmOnly(u: usize, op: u32, size: u32): void {
 export function memoryOnly(): void {
   if (isRegister()) invalid();
 }
-export function registerOnly(): void {
-  if (!isRegister()) invalid();
-}
 /** LOCK is legal here for a memory destination. */
 export function lockable(): void {
   if (!isRegister()) allowLock();

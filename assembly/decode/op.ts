@@ -588,8 +588,6 @@ export const enum Op {
   END = 688,
 }
 
-export const ALU_KIND_STRIDE: u32 = 20;
-export const ALU_SIZE_STRIDE: u32 = 5;
 export const FORM_RR: u32 = 0;
 export const FORM_RI: u32 = 1;
 export const FORM_RM: u32 = 2;

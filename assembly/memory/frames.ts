@@ -30,7 +30,6 @@ export const DIRTY: u32 = 1 << 8;
 /** A fetch-TLB entry may show the page. */
 export const FETCHED: u32 = 1 << 9;
 
-export const FRAME_REASONS: usize = 0;
 export const FRAME_REVERSE: usize = 4;
 export const FRAME_CODE: usize = 8;
 export const FRAME_TABLE_USE: usize = 12;

@@ -85,7 +85,6 @@ export function probeWrite(linear: u64, size: u32, seg: u32): bool {
 export function probeSystemWrite(linear: u64, size: u32): bool {
   return probeAs(linear, size, DS, IMPLICIT | WRITE);
 }
-export function probeSystemRead(linear: u64, size: u32): bool { return probeAs(linear, size, DS, IMPLICIT); }
 
 /**
  * Host address of `size` bytes of a stack that lie in one page and can simply be written; 0 otherwise.
@@ -100,12 +99,6 @@ export function hostForFrame(linear: u64, size: u32, userMode: bool): usize {
 /** Push on the stack of a privilege level that is not the running one. */
 export function writeStackAs(linear: u64, size: u32, value: u64, userMode: bool): bool {
   return writeAs(linear, size, SS, value, userMode ? USER | WRITE : WRITE);
-}
-export function probeStackAs(linear: u64, size: u32, userMode: bool): bool {
-  return probeAs(linear, size, SS, userMode ? USER | WRITE : WRITE);
-}
-export function readStackAs(linear: u64, size: u32, userMode: bool): u64 {
-  return readAs(linear, size, SS, userMode ? USER : 0);
 }
 
 // ---- host pointers for string instructions --------------------------------------------------------

@@ -6,5 +6,3 @@ export const INTERCEPT_HLT: u32 = 1 << 0;
 export const INTERCEPT_CPUID: u32 = 1 << 1;
 export const INTERCEPT_MSR: u32 = 1 << 2;
 export const INTERCEPT_HYPERCALL: u32 = 1 << 3;
-export const INTERCEPT_PAUSE: u32 = 1 << 4;
-export const INTERCEPT_TRIPLE_FAULT: u32 = 1 << 5;

@@ -144,8 +144,7 @@ export function setSegment(s: u32, selector: u32, base: u64, limit: u32, attribu
 /** 64-bit code (CS.L in long mode); read from the architectural state, not from MODE. */
 @inline export function isCode64(): bool { return isLongMode() && (segAttributes(CS) & ATTR_L) != 0; }
 
-/** log2 of the code's default operand size / stack width in bytes, from the mode word: 1, 2 or 3. */
-@inline export function codeWidth(): u32 { return (load<u32>(MODE) & MODE_CODE) + 1; }
+/** log2 of the stack's width in bytes, from the mode word: 1, 2 or 3. */
 @inline export function stackWidth(): u32 { return ((load<u32>(MODE) & MODE_STACK) >> MODE_STACK_SHIFT) + 1; }
 
 /** The current instruction has failed: an exception or an exit is pending. */

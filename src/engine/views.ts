@@ -432,5 +432,3 @@ export const INTERCEPT_HLT = 1;
 export const INTERCEPT_CPUID = 2;
 export const INTERCEPT_MSR = 4;
 export const INTERCEPT_HYPERCALL = 8;
-export const INTERCEPT_PAUSE = 0x10;
-export const INTERCEPT_TRIPLE_FAULT = 0x20;

@@ -18,10 +18,10 @@ function target(b: Builder): bigint {
   return BigInt(clearOf(b, r.below(0x2000)) + (b.mode === 16 ? 0 : CODE));
 }
 
-/** An offset in the code window that is not in the middle of the instruction. */
+/** An offset in the code window away from the instruction itself. */
 function clearOf(b: Builder, offset: number): number {
   const own = Number(b.rip & 0x1fffn);
-  return offset > own && offset < own + 16 ? own : offset;
+  return offset >= own && offset < own + 16 ? own + 16 : offset;
 }
 
 function branches(): Form[] {

@@ -92,8 +92,8 @@ function callGateOffset(selector: u32, gate: u64): u64 {
   return descriptorType(gate) == SystemType.CALL_GATE16 ? gate & 0xffff : <u64>gateOffset(gate);
 }
 
-/** The code segment that a call gate names. Callers test faulted(). */
-function fetchGateCode(selector: u32): u64 {
+/** The code segment that a call gate names; a jump must stay at its level. Callers test faulted(). */
+function fetchGateCode(selector: u32, jump: bool): u64 {
   if (isNull(selector)) {
     raiseGP(0);
     return 0;
@@ -101,7 +101,8 @@ function fetchGateCode(selector: u32): u64 {
   const d = fetchDescriptor(selector, VECTOR_GP);
   if (faulted()) return 0;
   const wrongWidth = isLongMode() && (d & (DESCRIPTOR_L | DESCRIPTOR_DB)) != DESCRIPTOR_L;
-  if (!isCode(d) || descriptorDpl(d) > cpl() || wrongWidth) raiseGP(selectorError(selector));
+  const wrongLevel = descriptorDpl(d) > cpl() || (jump && !isConforming(d) && descriptorDpl(d) != cpl());
+  if (!isCode(d) || wrongLevel || wrongWidth) raiseGP(selectorError(selector));
   else if (!isPresent(d)) raiseNP(selectorError(selector));
   return d;
 }
@@ -110,9 +111,8 @@ function jumpGate(selector: u32, gate: u64): i32 {
   const offset = callGateOffset(selector, gate);
   if (faulted()) return Status.FAULT;
   const target = gateSelector(gate);
-  const d = fetchGateCode(target);
+  const d = fetchGateCode(target, true);
   if (faulted()) return Status.FAULT;
-  if (!isConforming(d) && descriptorDpl(d) != cpl()) return raiseGP(selectorError(target));
   if (!checkTarget(d, offset) || !markAccessed(target, d)) return Status.FAULT;
   commitCode(target, d, cpl(), offset);
   return Status.JUMP_SYNC;
@@ -143,7 +143,7 @@ function callGate(selector: u32, gate: u64, next: u64): i32 {
   const offset = callGateOffset(selector, gate);
   if (faulted()) return Status.FAULT;
   const target = gateSelector(gate);
-  const d = fetchGateCode(target);
+  const d = fetchGateCode(target, false);
   if (faulted()) return Status.FAULT;
   const size: u32 = isLongMode() ? 8 : descriptorType(gate) == SystemType.CALL_GATE16 ? 2 : 4;
   if (!isConforming(d) && descriptorDpl(d) < cpl()) return callInner(gate, target, d, offset, size, next);

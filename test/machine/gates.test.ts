@@ -112,6 +112,13 @@ describe("call gate, 32-bit", () => {
     callGate({ dpl: 3 });
     expect(m.run(`jmp ${FREE}:0`)).toMatchObject(gp(SELECTOR.code[0]));
   });
+
+  it("JMP checks the target's level before its P bit (SDM Vol. 2, JMP, CALL-GATE)", () => {
+    m.setup({ cpl: 3 });
+    m.descriptor(FREE + 8, d.segment({ type: d.CODE_XR, dpl: 2, present: false }));
+    callGate({ dpl: 3, selector: FREE + 8 });
+    expect(m.run(`jmp ${FREE}:0`)).toMatchObject(gp(FREE + 8));
+  });
   it("a jump through it within the ring pushes nothing", () => {
     m.setup();
     callGate();

@@ -214,9 +214,10 @@ function slice(allowance: i32): u32 {
       store<u32>(TRAP_PENDING, 0);
       return ExitReason.EXCEPTION;
     }
-    if (eventsPending() && deliverDue()) continue;
+    // An instruction that the host has answered goes on before any event: its answer must not be lost.
+    if (load<u32>(REPLAY_COUNT) == 0 && eventsPending() && deliverDue()) continue;
     if (load<u32>(ACTIVITY) != Activity.ACTIVE) return ExitReason.NONE;
-    if (load<u32>(WANT_WINDOW) != 0 && interruptsEnabled()) {
+    if (load<u32>(WANT_WINDOW) != 0 && load<u32>(REPLAY_COUNT) == 0 && interruptsEnabled()) {
       store<u32>(WANT_WINDOW, 0);
       fillExit(ExitReason.INTERRUPT_WINDOW, 0, 0, 0);
       return ExitReason.INTERRUPT_WINDOW;
@@ -312,8 +313,18 @@ export function run(): u32 {
   return 0;
 }
 
-/** Retires `count` instructions on one processor; event deliveries in between are not counted. */
+/**
+ * Retires `count` instructions on one processor; event deliveries in between are not counted. Another processor's
+ * instruction that the host has answered is finished first: the log belongs to it.
+ */
 export function stepProcessor(processor: u32, count: u32): u32 {
+  while (load<u32>(REPLAY_COUNT) != 0 && load<u32>(REPLAY_PROCESSOR) != processor) {
+    select(load<u32>(REPLAY_PROCESSOR));
+    if (load<u32>(ACTIVITY) != Activity.ACTIVE) store<u32>(REPLAY_COUNT, 0);
+    const reason = slice(1);
+    settle();
+    if (reason != ExitReason.NONE) return reason;
+  }
   select(processor);
   const goal = retired() + <u64>count;
   while (retired() < goal) {

@@ -70,6 +70,25 @@ test("a requested window leaves as soon as an interrupt could be taken", async (
   expect(processor.registers.rip).toBe(0x7c04n);
 });
 
+test("an interrupt that arrives while the host answers an access waits for the instruction", async () => {
+  const made = await withHandlers("sti\nnop\nin al, 0x10\nnop\nhlt");
+  let reads = 0;
+  made.partition.onPorts(0x10, 1, {
+    read: () => {
+      reads++;
+      made.processor.interrupt(0x40);
+      return 7;
+    },
+  });
+  made.partition.run();
+  expect(reads).toBe(1);
+  expect(handled(made)).toBe(0x40);
+  expect(made.processor.registers.al).toBe(7n);
+  // It returns behind the IN: STI 1, NOP 1, IN 2 bytes.
+  const { ss, rsp } = made.processor.registers;
+  expect(made.partition.memory.readUint16(Number(ss.base + rsp))).toBe(0x7c04);
+});
+
 test("vectors and types outside their range are refused", async () => {
   const processor = (await createPartition()).processors[0];
   expect(codeOf(() => processor.inject(256))).toBe("invalid-argument");

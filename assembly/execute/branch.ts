@@ -5,7 +5,7 @@
 import { MODE } from "../layout";
 import { MODE_CODE, MODE_CODE64 } from "../decode/mode";
 import { uopAddressSize, uopDst, uopImm, uopSize } from "../decode/uop";
-import { isCanonical } from "../vcpu/address";
+import { isCanonical } from "../mmu/tables";
 import { raiseGP } from "../vcpu/fault";
 import { condition, getZF } from "../vcpu/flags";
 import { RCX, faulted, nextRip, regRead, regWrite, segLimit, setRip } from "../vcpu/state";

@@ -4,7 +4,8 @@
 import { GDTR_BASE, GDTR_LIMIT, IDTR_BASE, IDTR_LIMIT } from "../layout";
 import { Ea, uopDst, uopEa, uopSeg, uopSize, uopSrc } from "../decode/uop";
 import { probeWrite, readData, readSystem, writeData } from "../vcpu/access";
-import { isCanonical, linear, linearForWrite } from "../vcpu/address";
+import { isCanonical } from "../mmu/tables";
+import { linear, linearForWrite } from "../vcpu/address";
 import { clearTaskSwitched, writeMachineStatus } from "../vcpu/control";
 import {
   descriptorAddress,

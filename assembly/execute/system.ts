@@ -5,7 +5,8 @@
 import { CONTEXT_STALE, DR, INTERCEPTS, MSR_TSC_AUX } from "../layout";
 import { uopDst, uopSeg, uopSize, uopSrc } from "../decode/uop";
 import { probeRead, readData } from "../vcpu/access";
-import { isCanonical, linear } from "../vcpu/address";
+import { isCanonical } from "../mmu/tables";
+import { linear } from "../vcpu/address";
 import { readControl, writeControl } from "../vcpu/control";
 import { cpuid as query, cpuidResult } from "../vcpu/cpuid";
 import { ExitReason, hostAccess } from "../vcpu/exit";

@@ -10,7 +10,7 @@ import { UOP, UOP_LENGTH, UOP_OFFSET, UOP_OP, UOP_PLAIN, UOP_REMAIN, uopLength }
 import { probePush } from "../execute/stack";
 import { frameHost } from "../memory/frames";
 import { fetchCode } from "../vcpu/fetch";
-import { isCanonical } from "../vcpu/address";
+import { isCanonical } from "../mmu/tables";
 import { raiseGP } from "../vcpu/fault";
 import { segBase, segLimit, setRip } from "../vcpu/state";
 import { CS } from "../x86/segment";

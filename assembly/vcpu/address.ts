@@ -8,6 +8,7 @@ import { GPR, MODE, SYSTEM_FLAGS } from "../layout";
 import { MODE_CODE, MODE_CODE64, MODE_FLAT } from "../decode/mode";
 import { RIP_MARKER } from "../decode/modrm";
 import { Ea, UOP_BASE, UOP_DISP, UOP_IMM, UOP_INDEX, UOP_SCALE, uopEa, uopSeg } from "../decode/uop";
+import { isCanonical } from "../mmu/tables";
 import { CR0_PE } from "../x86/control";
 import { VM } from "../x86/flags";
 import { ATTR_DB, ATTR_UNUSABLE, DS, ES, SS, TYPE_CODE, TYPE_DC, TYPE_RW } from "../x86/segment";
@@ -17,9 +18,6 @@ import { cr0, nextRip, segAttributes, segEffective, segLimit } from "./state";
 /** A non-canonical address: what address functions return after raising. */
 export const BAD_LINEAR: u64 = 0x8000_0000_0000_0000;
 
-@inline export function isCanonical(address: u64): bool {
-  return (<i64>(address << 16)) >> 16 == <i64>address;
-}
 @inline function in64BitCode(): bool {
   return (load<u32>(MODE) & MODE_CODE) == MODE_CODE64;
 }

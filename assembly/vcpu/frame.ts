@@ -13,7 +13,7 @@ import { TSS64_IST1, TSS64_RSP0 } from "../x86/tss";
 import { VECTOR_TS } from "../x86/vectors";
 import { loadSized, storeSized } from "../memory/track";
 import { hostForFrame, readData, readSystem, writeStackAs } from "./access";
-import { isCanonical } from "./address";
+import { isCanonical } from "../mmu/tables";
 import {
   descriptorAttributes,
   descriptorBase,

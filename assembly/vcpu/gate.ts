@@ -5,7 +5,7 @@
 import { CS, SELECTOR_RPL, SS, SystemType } from "../x86/segment";
 import { RF } from "../x86/flags";
 import { VECTOR_GP } from "../x86/vectors";
-import { isCanonical } from "./address";
+import { isCanonical } from "../mmu/tables";
 import {
   DESCRIPTOR_DB,
   DESCRIPTOR_L,

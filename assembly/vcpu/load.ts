@@ -15,7 +15,7 @@ import {
   SystemType,
   TR,
 } from "../x86/segment";
-import { isCanonical } from "./address";
+import { isCanonical } from "../mmu/tables";
 import {
   descriptorAttributes,
   descriptorBase,

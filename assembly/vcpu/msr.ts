@@ -56,7 +56,7 @@ import {
   IA32_TSC_AUX,
 } from "../x86/msr";
 import { FS, GS } from "../x86/segment";
-import { isCanonical } from "./address";
+import { isCanonical } from "../mmu/tables";
 import { writeEfer } from "./control";
 import { EXIT_WRITE, ExitReason, hostAccess } from "./exit";
 import { raiseGP } from "./fault";

@@ -141,11 +141,3 @@ export function resetProcessor(kind: ResetKind = ResetKind.RESET): void {
   store<u32>(ACTIVITY, boot ? Activity.ACTIVE : Activity.WAIT_FOR_SIPI);
   markAddressSpaceStale();
 }
-
-/** SIPI: a processor that waits starts in real mode at page `vector`. */
-export function startProcessor(vector: u32): void {
-  if (load<u32>(ACTIVITY) != Activity.WAIT_FOR_SIPI) return;
-  setSegment(CS, vector << 8, <u64>vector << 12, 0xffff, CODE_RIGHTS);
-  setRip(0);
-  store<u32>(ACTIVITY, Activity.ACTIVE);
-}

@@ -162,13 +162,25 @@ export const TRAP_PENDING: usize = STATE + 0x454;
 /** Scratch micro-ops of single-step execution: the instruction, then a terminator. 2 x 32 bytes. */
 export const SCRATCH_UOP: usize = STATE + 0x480;
 
-// Room for the floating-point and vector state.
-/** x87 registers, 16 bytes each (80 used). */
+// Floating-point and vector state.
+/** x87 registers R0-R7 (physical, not relative to TOP): significand u64, sign and exponent u16, 6 unused. 16 bytes each. */
 export const X87: usize = STATE + 0x800;
-/** YMM0-YMM15, 32 bytes each. */
+/** YMM0-YMM15, 32 bytes each; XMM is the low half. */
 export const YMM: usize = STATE + 0x900;
-export const X87_CONTROL: usize = STATE + 0xb00;
-export const MXCSR: usize = STATE + 0xb20;
+export const X87_CONTROL: usize = STATE + 0xb00; // u16 FCW
+export const X87_STATUS: usize = STATE + 0xb02; // u16 FSW, TOP included
+/** Abridged tags as FXSAVE keeps them: bit n set = Rn in use. */
+export const X87_TAGS: usize = STATE + 0xb04; // u8
+export const X87_OPCODE: usize = STATE + 0xb06; // u16 FOP
+export const X87_IP: usize = STATE + 0xb08; // u64
+export const X87_DP: usize = STATE + 0xb10; // u64
+export const X87_CS: usize = STATE + 0xb18; // u16
+export const X87_DS: usize = STATE + 0xb1a; // u16
+export const MXCSR: usize = STATE + 0xb20; // u32
+/** Scratch of the arithmetic in float/, of execute/sse and of execute/vector operands: dead between instructions. */
+export const FLOAT_SCRATCH: usize = STATE + 0xb40; // 128 bytes
+export const SSE_SCRATCH: usize = STATE + 0xbc0; // 64 bytes
+export const VECTOR_SCRATCH: usize = STATE + 0xc00; // 64 bytes
 /** Second bank: the virtual state a monitor keeps for a deprivileged or nested guest. */
 export const BANK2: usize = STATE + 0x1000;
 

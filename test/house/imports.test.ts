@@ -13,6 +13,7 @@ const ASSEMBLY_ORDER: readonly (readonly string[])[] = [
   ["layout", "tuning"],
   ["observe"],
   ["memory"],
+  ["float"],
   ["decode"],
   ["mmu"],
   ["vcpu"],

@@ -584,8 +584,12 @@ export const enum Op {
   // floating point and vectors: availability checks only, for now
   X87 = 686,
   VECTOR = 687,
+  // MMX, SSE, AES, PCLMULQDQ, SHA by opcode map (decode/vector)
+  VECTOR_0F = 688,
+  VECTOR_38 = 689,
+  VECTOR_3A = 690,
   // One past the last.
-  END = 688,
+  END = 691,
 }
 
 export const FORM_RR: u32 = 0;

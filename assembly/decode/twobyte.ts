@@ -1,5 +1,5 @@
 // The two- and three-byte opcode maps 0F, 0F 38, 0F 3A (SDM vol. 2, appendix A, tables ),
-// integer and system instructions. Floating-point and vector encodings become Op.VECTOR.
+// integer and system instructions. decode/vector has the MMX and SSE encodings.
 
 import {
   byte,
@@ -30,6 +30,7 @@ import {
 import { extension, gpr, isRegister, modrm, readRegisters, reg, rm } from "./modrm";
 import { Op } from "./op";
 import { Ea, UOP_EA } from "./uop";
+import { vector0f, vector38, vector3a } from "./vector";
 
 export function twoByte(u: usize): void {
   const opcode = byte();
@@ -57,7 +58,7 @@ export function twoByte(u: usize): void {
     case 0x34: emit(u, Op.SYSENTER, operandSize); break;
     case 0x35: emit(u, Op.SYSEXIT, operandSize); break;
     case 0x38: map38(u); break;
-    case 0x3a: map3a(u); break;
+    case 0x3a: vector3a(u, byte()); break;
     case 0x40: case 0x41: case 0x42: case 0x43: case 0x44: case 0x45: case 0x46: case 0x47:
     case 0x48: case 0x49: case 0x4a: case 0x4b: case 0x4c: case 0x4d: case 0x4e: case 0x4f:
       cmov(u, opcode & 15);
@@ -124,21 +125,8 @@ export function twoByte(u: usize): void {
       emit(u, operandSize == 1 ? Op.BSWAP16 : operandSize == 2 ? Op.BSWAP32 : Op.BSWAP64, operandSize);
       setDst(u, ((opcode & 7) | ((rex & 1) << 3)) << 3);
       break;
-    default:
-      if (isVector(opcode)) emit(u, Op.VECTOR, operandSize);
-      else invalid();
+    default: vector0f(u, opcode);
   }
-}
-
-/** MMX, SSE to SSE4 encodings of the 0F map. */
-function isVector(opcode: u32): bool {
-  return (
-    (opcode >= 0x10 && opcode <= 0x17) ||
-    (opcode >= 0x28 && opcode <= 0x2f) ||
-    (opcode >= 0x50 && opcode <= 0x7f && opcode != 0x7a && opcode != 0x7b) ||
-    (opcode >= 0xc2 && opcode <= 0xc6) ||
-    opcode >= 0xd0
-  );
 }
 
 function group6(u: usize): void {
@@ -280,10 +268,6 @@ function group9(u: usize): void {
 
 function map38(u: usize): void {
   const opcode = byte();
-  if (opcode < 0x42 || (opcode >= 0xc8 && opcode <= 0xcd) || (opcode >= 0xdb && opcode <= 0xdf)) {
-    emit(u, Op.VECTOR, operandSize);
-    return;
-  }
   switch (opcode) {
     case 0x82:
       if (!prefix66 || repeat != 0) invalid();
@@ -313,11 +297,6 @@ function map38(u: usize): void {
       else invalid();
       break;
     }
-    default: invalid();
+    default: vector38(u, opcode);
   }
-}
-function map3a(u: usize): void {
-  const opcode = byte();
-  if ((opcode >= 0x08 && opcode <= 0x63) || opcode == 0xcc || opcode == 0xdf) emit(u, Op.VECTOR, operandSize);
-  else invalid();
 }

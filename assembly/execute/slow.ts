@@ -69,6 +69,7 @@ import {
   shrdCl,
   shrdI,
 } from "./shift";
+import { vector0f, vector38, vector3a } from "./sse/dispatch";
 import { enter, leave, pop, popSeg, popa, push, pushImm, pushSeg, pusha } from "./stack";
 import { cmps, ins, lods, movs, outs, scas, stos } from "./string";
 import {
@@ -291,6 +292,10 @@ export function slow(op: u32, u: usize): i32 {
     // floating point and vectors: availability checks only, for now
     case Op.X87: return x87(u);
     case Op.VECTOR: return vector(u);
+    // MMX, SSE, AES, PCLMULQDQ, SHA (execute/sse, crypto)
+    case Op.VECTOR_0F: return vector0f(u);
+    case Op.VECTOR_38: return vector38(u);
+    case Op.VECTOR_3A: return vector3a(u);
     // One past the last.
     default: return raiseUD();
   }

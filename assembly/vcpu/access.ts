@@ -128,13 +128,13 @@ function hostFor(linear: u64, access: u32): usize {
 // ---- slow paths -----------------------------------------------------------------------------------
 
 // What `place` answers instead of a frame.
-const DEVICE: i32 = -1;
+export const DEVICE: i32 = -1;
 const FAILED: i32 = -2;
 
-@inline function dataAccess(): u32 { return load<u32>(CPL) == 3 ? USER : 0; }
+@inline export function dataAccess(): u32 { return load<u32>(CPL) == 3 ? USER : 0; }
 
 /** Address of a following byte: linear addresses wrap at 4 GiB outside 64-bit code. */
-@inline function advance(linear: u64, bytes: u32, access: u32): u64 {
+@inline export function advance(linear: u64, bytes: u32, access: u32): u64 {
   const next = linear + <u64>bytes;
   if ((load<u32>(MODE) & MODE_CODE) == MODE_CODE64) return next;
   // Gates out of compatibility mode reach 64-bit tables and stacks.
@@ -146,7 +146,7 @@ const FAILED: i32 = -2;
  * Translates the page of an access: its frame, DEVICE (WALK_GPA holds the address), or FAILED with the
  * exception raised. Caches what it found.
  */
-function place(linear: u64, seg: u32, access: u32): i32 {
+export function place(linear: u64, seg: u32, access: u32): i32 {
   const host = lookup(linear, access, (access & WRITE) != 0);
   if (host < load<u64>(LIMIT)) return hostFrame(<usize>host);
   if (!isCanonical(linear)) {
@@ -164,7 +164,7 @@ function place(linear: u64, seg: u32, access: u32): i32 {
 }
 
 /** Alignment comes first, even before a page fault (measured on AMD processors). False: #AC was raised. */
-@inline function aligned(linear: u64, size: u32, access: u32): bool {
+@inline export function aligned(linear: u64, size: u32, access: u32): bool {
   // An address that is not canonical has its own fault, which comes first.
   if (load<u32>(DATA_CHECKED) == 0 || (access & IMPLICIT) != 0 || !isCanonical(linear)) return true;
   return checkAlignment(linear, size, (access & USER) != 0);
@@ -216,7 +216,7 @@ function probeAs(linear: u64, size: u32, seg: u32, access: u32): bool {
  * An access through a flat segment ran over its limit at 4 GiB. Other segments have been checked by
  * vcpu/address, and those with a base may wrap.
  */
-@inline function wraps(next: u64, linear: u64, seg: u32, access: u32): bool {
+@inline export function wraps(next: u64, linear: u64, seg: u32, access: u32): bool {
   return next < linear && (access & IMPLICIT) == 0 && segEffective(seg) == 0;
 }
 

@@ -1,17 +1,17 @@
 // Conversions between single, double and integers with the SSE rules (SDM vol. 1, 11.5.2 and table 4-2 of 4.8;
 // APM vol. 1, 4.6.5). Protocol in control.ts.
 
-import { CONTROL_DAZ, control, IE, PE, raiseFlags, ROUNDED_UP, Rounding } from "./control";
+import { IE, PE, raiseFlags, ROUNDED_UP, Rounding } from "./control";
 import {
   bias,
   exponentOf,
   finish,
+  flushed,
   infinity,
   isInfinite,
   isNaN,
   isNegative,
   isSignalling,
-  isSubnormal,
   isZero,
   operand,
   pack,
@@ -93,7 +93,7 @@ export function toInteger(sign: bool, e: i32, significand: u64, mode: u32, bits:
     raiseFlags(IE);
     return <u64>0 - (<u64>1 << (bits - 1));
   }
-  if (isZero<T>(a) || (isSubnormal<T>(a) && (control() & CONTROL_DAZ) != 0)) return 0;
+  if (isZero<T>(flushed<T>(a))) return 0;
   return toInteger(isNegative<T>(a), exponentOf<T>(a), significandOf<T>(a), mode, bits);
 }
 export function f32ToI32(a: u32, mode: u32): u32 { return <u32>integerOf<u32>(a, mode, 32); }

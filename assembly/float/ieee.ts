@@ -63,12 +63,15 @@ export function finish<T>(sign: T, e: i32, high: u64, low: u64): T {
   return pack<T>(sign, resultExponent(), significand);
 }
 
+/** Zero in place of a subnormal number where DAZ asks for it. */
+@inline export function flushed<T>(a: T): T {
+  return isSubnormal<T>(a) && (control() & CONTROL_DAZ) != 0 ? a & signBit<T>() : a;
+}
 /** An operand as the operation sees it: DE for a subnormal one, or zero in its place. */
 @inline export function operand<T>(a: T): T {
-  if (!isSubnormal<T>(a)) return a;
-  if ((control() & CONTROL_DAZ) != 0) return a & signBit<T>();
-  raiseFlags(DE);
-  return a;
+  const seen = flushed<T>(a);
+  if (isSubnormal<T>(seen)) raiseFlags(DE);
+  return seen;
 }
 export function invalid<T>(): T {
   raiseFlags(IE);
@@ -124,15 +127,16 @@ export function multiply<T>(a: T, b: T): T {
 export function divide<T>(a: T, b: T): T {
   if (isNaN<T>(a) || isNaN<T>(b)) return propagate<T>(a, b);
   const sign = (a ^ b) & signBit<T>();
+  if (isZero<T>(flushed<T>(b)) && !isInfinite<T>(a)) {
+    // Comes before DE.
+    if (isZero<T>(flushed<T>(a))) return invalid<T>();
+    raiseFlags(ZE);
+    return sign | infinity<T>();
+  }
   a = operand<T>(a);
   b = operand<T>(b);
   if (isInfinite<T>(a)) return isInfinite<T>(b) ? invalid<T>() : sign | infinity<T>();
   if (isInfinite<T>(b)) return sign;
-  if (isZero<T>(b)) {
-    if (isZero<T>(a)) return invalid<T>();
-    raiseFlags(ZE);
-    return sign | infinity<T>();
-  }
   if (isZero<T>(a)) return sign;
   const high = quotient(exponentOf<T>(a), significandOf<T>(a), exponentOf<T>(b), significandOf<T>(b));
   return finish<T>(sign, exponent, high, tail);
@@ -141,7 +145,7 @@ export function divide<T>(a: T, b: T): T {
 export function squareRoot<T>(a: T): T {
   if (isNaN<T>(a)) return quieted<T>(a);
   // A negative number is invalid before it is subnormal.
-  if (isNegative<T>(a) && !isZero<T>(a) && !((control() & CONTROL_DAZ) != 0 && isSubnormal<T>(a))) return invalid<T>();
+  if (isNegative<T>(a) && !isZero<T>(flushed<T>(a))) return invalid<T>();
   a = operand<T>(a);
   if (isZero<T>(a) || isInfinite<T>(a)) return a;
   const high = root(exponentOf<T>(a), significandOf<T>(a));
@@ -169,7 +173,7 @@ export function compare<T>(a: T, b: T, signalling: bool): Relation {
 export function minimum<T>(a: T, b: T): T {
   if (isNaN<T>(a) || isNaN<T>(b)) {
     raiseFlags(IE);
-    return b;
+    return flushed<T>(b);
   }
   a = operand<T>(a);
   b = operand<T>(b);
@@ -178,7 +182,7 @@ export function minimum<T>(a: T, b: T): T {
 export function maximum<T>(a: T, b: T): T {
   if (isNaN<T>(a) || isNaN<T>(b)) {
     raiseFlags(IE);
-    return b;
+    return flushed<T>(b);
   }
   a = operand<T>(a);
   b = operand<T>(b);
@@ -188,7 +192,7 @@ export function maximum<T>(a: T, b: T): T {
 /** Integral value in the same format. Subnormal operands raise no DE here. */
 export function toIntegral<T>(a: T, mode: u32): T {
   if (isNaN<T>(a)) return quieted<T>(a);
-  if (isSubnormal<T>(a) && (control() & CONTROL_DAZ) != 0) return a & signBit<T>();
+  a = flushed<T>(a);
   if (isZero<T>(a)) return a;
   const e = exponentOf<T>(a);
   const point = <i32>fractionBits<T>();

@@ -39,6 +39,7 @@ import { markAddressSpaceStale, markContextStale } from "./vcpu/state";
 import { EventType } from "./x86/vectors";
 
 export { setA20, setInterruptLine, uartInput } from "./chipset/ports";
+export { message, schedule } from "./chipset/clock";
 
 /** Prepares a partition whose plan the host has written. Once, before anything else. */
 export function init(): void {

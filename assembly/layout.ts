@@ -6,6 +6,7 @@
 //   0x00005000  PARTITION  partition-wide variables (plan of the dynamic zone, scheduler, generations)
 //   0x00006000  CHIPSET    interrupt controllers, UART and its rings
 //   0x00010000  PROCESSORS saved hot state of the processors that are not running (64 x 8 KiB)
+//   0x00090000  LAPICS     local APICs (64 x 512 bytes), then the I/O APIC and the interval timer
 //   0x000A0000  static data of the compiled core (asconfig.json: memoryBase), tables of decode/
 //   0x00100000  JUMP_CACHE, FETCH_TLB, BLOCK_HASH, CPUID table, range table ...
 //   0x00200000  ARENA      decoded micro-ops
@@ -266,6 +267,12 @@ export const CPUID_COUNT: usize = PARTITION + 0x54;
 export const TSC_FREQUENCY: usize = PARTITION + 0x58;
 /** Non-zero while dirty pages are logged. */
 export const DIRTY_LOGGING: usize = PARTITION + 0x60;
+/** The partition's clock up to the start of the slice (u64): ticks of all processors and ticks skipped while all were halted. */
+export const CLOCK: usize = PARTITION + 0x68;
+/** Clock of the earliest event of a device: slices end there (u64). */
+export const NEXT_EVENT: usize = PARTITION + 0x70;
+/** Clock at which the host wants to be called (u64): the earliest timer of its devices. */
+export const HOST_DEADLINE: usize = PARTITION + 0x78;
 /** Records of the lookup-table sets: key and LRU (mmu/sets). 64 x 64 bytes. */
 export const SET_RECORDS: usize = PARTITION + 0x100; // ends at PARTITION + 0x1000 (60 sets)
 export const SET_RECORDS_MAX: u32 = 60;

@@ -4,6 +4,7 @@ export { Cmos } from "./device/cmos.js";
 export { SerialLine } from "./device/serial.js";
 export type { CoreSource } from "./engine/module.js";
 export type { ImageFormat, LoadedImage, StartMode } from "./loader/image.js";
+export type { LinuxEntry } from "./loader/linux.js";
 export { detectFormat, type LoadOptions, loadImage } from "./loader/load.js";
 export type { BootModule } from "./loader/multiboot.js";
 export {
@@ -14,7 +15,7 @@ export {
   type InputChannel,
   type OutputChannel,
 } from "./partition/chipset.js";
-export type { Device, DeviceBus } from "./partition/device.js";
+export type { Device, DeviceBus, DeviceTimer, GuestAccess } from "./partition/device.js";
 export type * from "./partition/exit.js";
 export type { MemoryHandler, MsrHandler, PortHandler } from "./partition/handlers.js";
 export { Hypervisor, type HypervisorOptions } from "./partition/hypervisor.js";

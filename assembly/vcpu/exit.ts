@@ -51,6 +51,10 @@ export const enum ExitReason {
   OUTPUT = 15,
   BREAKPOINT = 16,
   RESET = 17,
+  /** The clock has reached HOST_DEADLINE. */
+  TIMER = 18,
+  /** A device of the host switched the machine off. */
+  SHUTDOWN = 19,
 }
 
 /** Bits of EXIT_FLAGS. */

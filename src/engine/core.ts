@@ -39,7 +39,12 @@ export interface CoreExports {
   translate(processor: number, access: number): number;
   cpuidDefaults(): void;
   setA20(open: number): void;
+  /** Lines 0-23; see DeviceBus.interrupt. */
   setInterruptLine(line: number, high: number): void;
+  /** A write to FEExxxxxh. */
+  message(address: number, data: number): void;
+  /** HOST_DEADLINE has changed. */
+  schedule(): void;
   resetChipset(): void;
   decode(length: number, mode: number): number;
   retired(): void;

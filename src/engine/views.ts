@@ -151,6 +151,9 @@ export const PHYSICAL_BITS = 0x5050;
 export const CPUID_COUNT = 0x5054;
 export const TSC_FREQUENCY = 0x5058;
 export const DIRTY_LOGGING = 0x5060;
+export const CLOCK = 0x5068;
+export const NEXT_EVENT = 0x5070;
+export const HOST_DEADLINE = 0x5078;
 export const SET_RECORDS = 0x5100;
 export const SET_RECORDS_MAX = 0x3c;
 export const CHIPSET = 0x6000;
@@ -400,6 +403,8 @@ export const ExitReason = {
   OUTPUT: 0xf,
   BREAKPOINT: 0x10,
   RESET: 0x11,
+  TIMER: 0x12,
+  SHUTDOWN: 0x13,
 } as const;
 export const EXIT_WRITE = 1;
 export const EXIT_STRING = 2;

@@ -80,10 +80,19 @@ export class Chipset {
   }
 
   setInterruptLine(line: number, high: boolean): void {
-    if (!Number.isInteger(line) || line < 0 || line > 15) {
+    if (!Number.isInteger(line) || line < 0 || line > 23) {
       throw new HypervisorError("invalid-argument", `interrupt line ${line} does not exist`);
     }
     this.#core.exports.setInterruptLine(line, high ? 1 : 0);
+  }
+
+  /** A message-signalled interrupt; addresses outside FEExxxxxh reach no interrupt controller. */
+  message(address: number, data: number): void {
+    this.#core.exports.message(address >>> 0, data >>> 0);
+  }
+
+  setA20(open: boolean): void {
+    this.#core.exports.setA20(open ? 1 : 0);
   }
 
   get postCode(): number {

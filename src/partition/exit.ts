@@ -111,7 +111,8 @@ export interface HaltExit extends ExitContext {
   complete(): void;
 }
 export interface PlainExit extends ExitContext {
-  readonly reason: "interruptWindow" | "tripleFault" | "canceled" | "budget" | "step" | "breakpoint";
+  /** "shutdown": a device switched the machine off. */
+  readonly reason: "interruptWindow" | "tripleFault" | "canceled" | "budget" | "step" | "breakpoint" | "shutdown";
 }
 
 export type VmExit =
@@ -150,6 +151,7 @@ const REASONS: Record<number, VmExitReason> = {
   [v.ExitReason.IDLE]: "halt",
   [v.ExitReason.BREAKPOINT]: "breakpoint",
   [v.ExitReason.RESET]: "reset",
+  [v.ExitReason.SHUTDOWN]: "shutdown",
 };
 
 /** Exits that stand for an access inside an instruction and wait for an answer. */

@@ -8,8 +8,9 @@ import { PAGE, planMemory } from "../engine/plan.js";
 import * as v from "../engine/views.js";
 import { hex } from "../support/bytes.js";
 import { EngineError, HypervisorError } from "../support/errors.js";
+import { Bus } from "./bus.js";
 import { Chipset } from "./chipset.js";
-import type { Device, DeviceBus } from "./device.js";
+import type { Device } from "./device.js";
 import type { ExitSlot, VmExit } from "./exit.js";
 import { type MemoryHandler, type MsrHandler, type PortHandler, PortTable, RangeTable } from "./handlers.js";
 import { mapMemory, RANGE_MMIO } from "./map.js";
@@ -18,11 +19,13 @@ import { type CpuidOverride, type PartitionOptions, type ResolvedOptions, resolv
 import { type ProcessorHost, VirtualProcessor } from "./processor.js";
 import { type PartitionOutcome, Schedule, type StartOptions } from "./schedule.js";
 import { type ExitCountName, ExitStatistics } from "./statistics.js";
+import { Timers } from "./timers.js";
 
 const { ExitReason } = v;
 /** Ticks of a run without a budget: more than any guest executes, exact as a number. */
 const UNLIMITED = Number.MAX_SAFE_INTEGER;
 const ALL_ONES_32 = 0xffff_ffff;
+const NANOSECONDS = 1_000_000_000;
 
 export interface RunOptions {
   /** Ticks for all processors together. */
@@ -42,6 +45,10 @@ export class Partition {
   readonly #ranges = new RangeTable<MemoryHandler>("memory range", 2 ** 44 - 1);
   readonly #msrs = new RangeTable<MsrHandler>("MSR range", ALL_ONES_32);
   readonly #devices: Device[] = [];
+  readonly #timers: Timers;
+  readonly #bus: Bus;
+  /** What a device has asked for: the run ends with it once the current instruction is answered. */
+  #ending: "shutdown" | "reset" | undefined;
   readonly #statistics = new ExitStatistics();
   readonly #schedule: Schedule;
   readonly #onDispose: (partition: Partition) => void;
@@ -86,6 +93,8 @@ export class Partition {
     };
     for (let n = 0; n < resolved.processors; n++) processors.push(new VirtualProcessor(n, this.#core, host));
     this.processors = processors;
+    this.#timers = new Timers(this.#core, resolved.frequency);
+    this.#bus = this.#makeBus();
     this.#schedule = new Schedule(this);
   }
 
@@ -99,13 +108,24 @@ export class Partition {
     return this.processors.reduce((sum, processor) => sum + processor.instructions, 0n);
   }
 
+  /** Ticks that all processors have executed. */
   get ticks(): bigint {
     return this.processors.reduce((sum, processor) => sum + processor.ticks, 0n);
   }
 
-  /** Guest time since power-on: ticks over the nominal frequency. */
+  /** The guest's clock since power-on: ticks of all processors, and those skipped while all were halted. */
+  get clock(): bigint {
+    return this.#core.getU64(v.CLOCK);
+  }
+
+  /** Guest time since power-on in nanoseconds: the clock over the nominal frequency. */
+  get nanoseconds(): number {
+    if (this.frequency === NANOSECONDS) return this.#core.getNumber(v.CLOCK);
+    return Number((this.clock * BigInt(NANOSECONDS)) / BigInt(this.frequency));
+  }
+
   get virtualSeconds(): number {
-    return Number(this.ticks) / this.frequency;
+    return this.nanoseconds / NANOSECONDS;
   }
 
   /** Exits so far by reason, including those that handlers served. */
@@ -167,22 +187,35 @@ export class Partition {
   /** Connects a device of the host. */
   attach(device: Device): void {
     this.#checkUsable();
+    device.connect(this.#bus);
+    device.reset();
+    this.#devices.push(device);
+  }
+
+  #makeBus(): Bus {
     const partition = this;
-    const bus: DeviceBus = {
-      ports: (first, count, handler) => this.onPorts(first, count, handler),
-      memory: (base, size, handler) => this.onMemory(base, size, handler),
-      interrupt: (line, high) => {
+    return new Bus({
+      memory: this.memory,
+      get nanoseconds() {
+        return partition.nanoseconds;
+      },
+      onPorts: (first, count, handler) => this.onPorts(first, count, handler),
+      onMemory: (base, size, handler) => this.onMemory(base, size, handler),
+      setInterruptLine: (line, high) => {
         this.chipset.setInterruptLine(line, high);
         this.#schedule.wake();
       },
-      get virtualSeconds() {
-        return partition.virtualSeconds;
+      message: (address, data) => {
+        this.chipset.message(address, data);
+        this.#schedule.wake();
       },
-      memorySize: this.memory.size,
-    };
-    device.connect(bus);
-    device.reset();
-    this.#devices.push(device);
+      timer: (expired) => this.#timers.add(expired),
+      end: (outcome) => {
+        this.#ending ??= outcome;
+        this.#schedule.wake();
+      },
+      setA20: (open) => this.chipset.setA20(open),
+    });
   }
 
   /** Sends bytes to a serial port of the guest. */
@@ -205,6 +238,7 @@ export class Partition {
     try {
       this.#core.setNumber(v.BUDGET, ticks);
       for (;;) {
+        if (this.#ending !== undefined) return this.#end(this.#ending);
         if (this.#core.getU32(v.CURRENT_PROCESSOR) !== this.#turn) this.#core.exports.select(this.#turn);
         const reason = this.#core.exports.run();
         this.#turn = this.#core.getU32(v.CURRENT_PROCESSOR);
@@ -224,6 +258,7 @@ export class Partition {
       processor.select();
       const goal = this.#retired() + count;
       for (let left = count; ; left = goal - this.#retired()) {
+        if (this.#ending !== undefined) return this.#end(this.#ending);
         const reason = this.#core.exports.step(processor.index, left);
         const exit = this.#dispatch(reason);
         if (exit !== undefined) return exit;
@@ -247,6 +282,17 @@ export class Partition {
     this.#core.setU32(v.STOP_REQUEST, 1);
   }
 
+  /** The exit that a device has asked for. */
+  #end(outcome: "shutdown" | "reset"): VmExit {
+    this.#ending = undefined;
+    const reason = outcome === "shutdown" ? ExitReason.SHUTDOWN : ExitReason.RESET;
+    this.#statistics.count(reason);
+    const exit = this.processors[this.#turn].exit.fill(reason);
+    // The access behind it has been answered already.
+    this.processors[this.#turn].exit.pending = false;
+    return exit;
+  }
+
   /** Serves an exit and returns undefined, or returns it for the caller. */
   #dispatch(reason: number): VmExit | undefined {
     this.#statistics.count(reason);
@@ -254,6 +300,9 @@ export class Partition {
     const slot = this.processors[this.#core.getU32(v.EXIT_PROCESSOR)].exit;
     switch (reason) {
       case ExitReason.OUTPUT:
+        return undefined;
+      case ExitReason.TIMER:
+        this.#timers.expire();
         return undefined;
       case ExitReason.IO_PORT:
         if (this.#servePort(slot)) return undefined;
@@ -370,6 +419,7 @@ export class Partition {
 
   #resetCore(): void {
     this.#pending = undefined;
+    this.#ending = undefined;
     for (const processor of this.processors) processor.reset();
     this.chipset.reset();
     for (const device of this.#devices) device.reset();

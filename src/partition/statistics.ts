@@ -1,8 +1,9 @@
 // Counts of exits by reason, and of accesses that nothing answered.
 
+import { ExitReason } from "../engine/views.js";
 import { exitReasonName, type VmExitReason } from "./exit.js";
 
-export type ExitCountName = VmExitReason | "output" | "unhandledPort" | "unhandledMemory";
+export type ExitCountName = VmExitReason | "output" | "timer" | "unhandledPort" | "unhandledMemory";
 
 export class ExitStatistics {
   readonly #byCode = new Float64Array(64);
@@ -18,7 +19,7 @@ export class ExitStatistics {
     const counts: Partial<Record<ExitCountName, number>> = {};
     this.#byCode.forEach((count, code) => {
       if (count === 0) return;
-      const name = exitReasonName(code) ?? "output";
+      const name = exitReasonName(code) ?? (code === ExitReason.TIMER ? "timer" : "output");
       counts[name] = (counts[name] ?? 0) + count;
     });
     if (this.unhandledPort > 0) counts.unhandledPort = this.unhandledPort;

@@ -1,0 +1,87 @@
+// The timers of the devices on the host: one-shot deadlines on guest time. The earliest one stands in a cell
+// of the core, which stops the processors at exactly that tick and leaves to here.
+
+import type { Core } from "../engine/core.js";
+import * as v from "../engine/views.js";
+import type { DeviceTimer } from "./device.js";
+
+const NANOSECONDS = 1_000_000_000;
+/** The cell's value for "never". */
+const NEVER = 0xffff_ffff_ffff_ffffn;
+
+class Timer implements DeviceTimer {
+  deadline: number | undefined;
+  /** Tick at which it fires. */
+  tick = 0;
+
+  constructor(
+    readonly expired: () => void,
+    readonly changed: () => void,
+  ) {}
+
+  set(atNanoseconds: number): void {
+    this.deadline = atNanoseconds;
+    this.changed();
+  }
+
+  cancel(): void {
+    if (this.deadline === undefined) return;
+    this.deadline = undefined;
+    this.changed();
+  }
+}
+
+export class Timers {
+  readonly #core: Core;
+  readonly #frequency: number;
+  readonly #timers: Timer[] = [];
+
+  constructor(core: Core, frequency: number) {
+    this.#core = core;
+    this.#frequency = frequency;
+  }
+
+  add(expired: () => void): DeviceTimer {
+    const timer: Timer = new Timer(expired, () => {
+      // Never at once: a device that always sets what has passed must not stop the guest's time.
+      const soonest = this.#core.getNumber(v.CLOCK) + 1;
+      if (timer.deadline !== undefined) timer.tick = Math.max(soonest, this.#tickOf(timer.deadline));
+      this.#publish();
+    });
+    this.#timers.push(timer);
+    return timer;
+  }
+
+  /** First tick at which the clock shows at least that many nanoseconds. */
+  #tickOf(nanoseconds: number): number {
+    const whole = Math.max(0, Math.ceil(nanoseconds));
+    if (this.#frequency === NANOSECONDS || !Number.isSafeInteger(whole)) return whole;
+    const scaled = BigInt(whole) * BigInt(this.#frequency) + BigInt(NANOSECONDS - 1);
+    return Number(scaled / BigInt(NANOSECONDS));
+  }
+
+  #publish(): void {
+    let earliest = Number.POSITIVE_INFINITY;
+    for (const timer of this.#timers) {
+      if (timer.deadline !== undefined && timer.tick < earliest) earliest = timer.tick;
+    }
+    if (earliest > Number.MAX_SAFE_INTEGER) this.#core.setU64(v.HOST_DEADLINE, NEVER);
+    else this.#core.setNumber(v.HOST_DEADLINE, earliest);
+    this.#core.exports.schedule();
+  }
+
+  /** Fires what is due, in the order of deadlines and then of creation. */
+  expire(): void {
+    const now = this.#core.getNumber(v.CLOCK);
+    const due = this.#timers
+      .filter((timer) => timer.deadline !== undefined && timer.tick <= now)
+      .sort((a, b) => a.tick - b.tick);
+    for (const timer of due) {
+      // An earlier one may have set or cancelled it.
+      if (timer.deadline === undefined || timer.tick > now) continue;
+      timer.deadline = undefined;
+      timer.expired();
+    }
+    this.#publish();
+  }
+}

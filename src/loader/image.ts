@@ -6,7 +6,7 @@ import { alignUp, hex } from "../support/bytes.js";
 import { HypervisorError } from "../support/errors.js";
 
 export type StartMode = "real" | "protected" | "long";
-export type ImageFormat = "flat" | "multiboot" | "elf";
+export type ImageFormat = "flat" | "multiboot" | "elf" | "linux";
 
 /** A piece of an image: `data` at guest-physical `base`, followed by zeros up to `size`. */
 export interface Segment {
@@ -71,6 +71,12 @@ export class Placement {
     this.#used.push({ base, size, what });
   }
 
+  /** Keeps what is found later out of RAM below `end`, from the first region in use on. */
+  reserve(end: number): void {
+    const base = this.end;
+    if (end > base) this.#used.push({ base, size: end - base, what: "the kernel's memory" });
+  }
+
   /** Claims every segment, then copies them: a bad image leaves memory untouched. */
   load(segments: readonly Segment[]): void {
     for (const { base, size, what } of segments) this.claim(base, size, what);
@@ -83,12 +89,41 @@ export class Placement {
   /** Free pages in low memory, as high as possible; behind everything else where low memory is full. */
   findLow(size: number, what: string): number {
     for (let base = LOW_END - size; base >= PAGE; base -= PAGE) {
-      if (!this.#memory.isMapped(base, size, true)) continue;
-      if (this.#used.some((region) => base < region.base + region.size && region.base < base + size)) continue;
+      if (!this.#isFree(base, size)) continue;
       this.#used.push({ base, size, what });
       return base;
     }
     return this.findAfter(size, what);
+  }
+
+  #isFree(base: number, size: number): boolean {
+    return (
+      this.#memory.isMapped(base, size, true) &&
+      !this.#used.some((region) => base < region.base + region.size && region.base < base + size)
+    );
+  }
+
+  /** Free pages as high as possible below `limit`, above 1 MiB. */
+  findHigh(size: number, limit: number, what: string): number {
+    // The highest candidates end where RAM, the limit or a region in use ends.
+    const ends = [
+      limit,
+      ...this.#memory.ram.map((range) => range.base + range.size),
+      ...this.#used.map(({ base }) => base),
+    ];
+    const bases = ends
+      .filter((end) => end <= limit)
+      .map((end) => Math.floor((end - size) / PAGE) * PAGE)
+      .filter((base) => base >= 0x100000 && this.#isFree(base, size));
+    if (bases.length === 0) {
+      throw new HypervisorError(
+        "image-outside-memory",
+        `${what} of ${size} bytes fits nowhere between 1 MiB and ${hex(limit)} in the partition's RAM of ${this.#memory.size} bytes`,
+      );
+    }
+    const base = Math.max(...bases);
+    this.#used.push({ base, size, what });
+    return base;
   }
 
   /** Pages behind everything that is in use. */

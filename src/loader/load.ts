@@ -3,8 +3,10 @@
 
 import type { Partition } from "../partition/partition.js";
 import { HypervisorError } from "../support/errors.js";
+import { isBzImage } from "./bzimage.js";
 import { isElf, parseElf } from "./elf.js";
 import { type ImageFormat, invalid, type LoadedImage, Placement, type StartMode } from "./image.js";
+import { type LinuxEntry, type LinuxOptions, loadLinux } from "./linux.js";
 import { type BootModule, findMultibootHeader, loadMultiboot } from "./multiboot.js";
 import { startLong, startProtected, startReal } from "./start.js";
 
@@ -14,9 +16,17 @@ export interface LoadOptions {
   address?: number;
   /** Start mode of a flat image; default real. */
   mode?: StartMode;
-  /** Command line of a multiboot kernel, program name first. */
+  /** Command line of a Linux kernel, or of a multiboot kernel with its name first. */
   commandLine?: string;
   modules?: readonly BootModule[];
+  /** Initial RAM disk of a Linux kernel. */
+  initrd?: Uint8Array;
+  /** Unpack a Linux kernel on the host instead of letting it unpack itself; default true. */
+  extract?: boolean;
+  /** How a Linux kernel is entered; default: as its boot protocol or its own decompressor would. */
+  entry?: LinuxEntry;
+  /** Guest-physical address of the ACPI root pointer, for a Linux kernel. */
+  acpiRsdp?: number;
 }
 
 const BOOT_SECTOR = 0x7c00;
@@ -26,6 +36,7 @@ const ONE_MIB = 0x100000;
 export function detectFormat(bytes: Uint8Array): ImageFormat {
   const header = findMultibootHeader(bytes);
   const addressFields = header !== undefined && (header.flags & (1 << 16)) !== 0;
+  if (isBzImage(bytes)) return "linux";
   if (isElf(bytes)) return header !== undefined && (addressFields || bytes[4] === 1) ? "multiboot" : "elf";
   return addressFields ? "multiboot" : "flat";
 }
@@ -56,6 +67,10 @@ export function loadImage(partition: Partition, bytes: Uint8Array, options: Load
         modules: options.modules ?? [],
       });
       return { format, mode, entry, segments: placement.used };
+    case "linux": {
+      const started = loadLinux(partition, bytes, placement, options satisfies LinuxOptions);
+      return { format, ...started, segments: placement.used };
+    }
     default:
       throw new HypervisorError("invalid-argument", `there is no image format "${String(format)}"`);
   }
@@ -76,8 +91,14 @@ function refuseUnused(format: ImageFormat, options: LoadOptions): void {
     if (options.address !== undefined) refuse("a load address");
     if (options.mode !== undefined) refuse("a start mode");
   }
+  if (format !== "multiboot" && format !== "linux" && options.commandLine) refuse("a command line");
+  if (format !== "linux") {
+    if (options.initrd !== undefined) refuse("an initial RAM disk");
+    if (options.extract !== undefined) refuse("extraction");
+    if (options.entry !== undefined) refuse("an entry");
+    if (options.acpiRsdp !== undefined) refuse("an ACPI root pointer");
+  }
   if (format !== "multiboot") {
-    if (options.commandLine) refuse("a command line");
     if (options.modules !== undefined && options.modules.length > 0) refuse("a module");
   }
 }

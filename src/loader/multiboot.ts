@@ -4,9 +4,10 @@
 
 import type { Partition } from "../partition/partition.js";
 import { alignUp, ByteReader, hex } from "../support/bytes.js";
+import { memoryMap } from "./e820.js";
 import { isElf, parseElf } from "./elf.js";
 import { invalid, type Placement, type Segment, unsupported } from "./image.js";
-import { setFlatSegments } from "./start.js";
+import { SELECTORS32, setFlatSegments } from "./start.js";
 
 const HEADER_MAGIC = 0x1badb002;
 const BOOT_MAGIC = 0x2badb002;
@@ -27,14 +28,7 @@ const INFO_SIZE = 116;
 const MODULE_SIZE = 16;
 const MAP_ENTRY_SIZE = 24;
 const LOADER_NAME = "Ringfence";
-/** End of low memory that is free; the last KiB belongs to the extended BIOS data area. */
-const LOW_END = 0x9fc00;
-const VIDEO = 0xa0000;
-const BIOS = 0xf0000;
 const HIGH = 0x100000;
-const FOUR_GIB = 0x1_0000_0000;
-const AVAILABLE = 1;
-const RESERVED = 2;
 
 export interface BootModule {
   readonly data: Uint8Array;
@@ -112,7 +106,7 @@ export function loadMultiboot(
   partition.processors[0].reset();
   const { registers } = partition.processors[0];
   registers.cr0 = 0x31n; // PE, ET, NE
-  setFlatSegments(partition, false);
+  setFlatSegments(partition, false, SELECTORS32);
   registers.rip = BigInt(kernel.entry);
   registers.rax = BigInt(BOOT_MAGIC);
   registers.rbx = BigInt(info);
@@ -123,25 +117,6 @@ interface PlacedModule {
   readonly start: number;
   readonly end: number;
   readonly commandLine: string;
-}
-
-/** Memory map as a BIOS of this machine would report it. */
-function memoryMap(partition: Partition): { base: number; size: number; type: number }[] {
-  const map: { base: number; size: number; type: number }[] = [];
-  const add = (base: number, end: number, type: number): void => {
-    if (end > base) map.push({ base, size: end - base, type });
-  };
-  for (const { base, size } of partition.memory.ram) {
-    const end = base + size;
-    if (base >= FOUR_GIB) add(base, end, AVAILABLE);
-    else {
-      add(base, Math.min(end, LOW_END), AVAILABLE);
-      add(Math.max(base, LOW_END), Math.min(end, VIDEO), RESERVED);
-      add(Math.max(base, BIOS), Math.min(end, HIGH), RESERVED);
-      add(Math.max(base, HIGH), end, AVAILABLE);
-    }
-  }
-  return map;
 }
 
 /** Writes the information structure, with everything it points at, behind the modules. */
@@ -155,7 +130,7 @@ function writeInformation(
   const strings = [commandLine, LOADER_NAME, ...modules.map((module) => module.commandLine)].map((string) =>
     text.encode(`${string}\0`),
   );
-  const map = memoryMap(partition);
+  const map = memoryMap(partition.memory);
   const modulesAt = alignUp(INFO_SIZE, 8);
   const mapAt = modulesAt + modules.length * MODULE_SIZE;
   const stringsAt = mapAt + map.length * MAP_ENTRY_SIZE;

@@ -1,7 +1,7 @@
 // Processor states in which images are entered (SDM vol. 3, 9.1.4, 9.9, 9.8.5): real mode as after a BIOS,
 // flat 32-bit protected mode without paging, 64-bit mode with the first 4 GiB mapped to themselves. The
 // two protected starts put a descriptor table (and page tables) into low memory, so that the guest can
-// reload its segment registers:
+// reload its segment registers. Unless the image's protocol names other selectors:
 //
 //   GDT: 00 null | 08 code, 32-bit | 10 data | 18 code, 64-bit
 
@@ -12,10 +12,17 @@ import { HypervisorError } from "../support/errors.js";
 import type { Placement } from "./image.js";
 
 const PAGE = 4096;
-const CODE32 = 0x08;
-const DATA = 0x10;
-const CODE64 = 0x18;
-const GDT = [0n, 0x00cf_9b00_0000_ffffn, 0x00cf_9300_0000_ffffn, 0x00af_9b00_0000_ffffn];
+/** Selectors of the code and data segment. */
+export interface FlatSelectors {
+  readonly code: number;
+  readonly data: number;
+}
+export const SELECTORS32: FlatSelectors = { code: 0x08, data: 0x10 };
+const SELECTORS64: FlatSelectors = { code: 0x18, data: 0x10 };
+const DESCRIPTOR_CODE32 = 0x00cf_9b00_0000_ffffn;
+const DESCRIPTOR_CODE64 = 0x00af_9b00_0000_ffffn;
+const DESCRIPTOR_DATA = 0x00cf_9300_0000_ffffn;
+const GDT_SIZE = 4 * 8;
 
 // Access rights, as in the attributes of a segment register.
 const RIGHTS_CODE32 = 0xc09b;
@@ -57,7 +64,7 @@ export function startReal(partition: Partition, entry: number): void {
 }
 
 /** Segment registers of a flat address space, without a descriptor table in memory. */
-export function setFlatSegments(partition: Partition, code64: boolean): void {
+export function setFlatSegments(partition: Partition, code64: boolean, selectors: FlatSelectors): void {
   const { registers } = partition.processors[0];
   const load = (name: SegmentName, selector: number, attributes: number): void => {
     const register = registers[name];
@@ -66,34 +73,49 @@ export function setFlatSegments(partition: Partition, code64: boolean): void {
     register.limit = 0xffff_ffff;
     register.attributes = attributes;
   };
-  load("cs", code64 ? CODE64 : CODE32, code64 ? RIGHTS_CODE64 : RIGHTS_CODE32);
-  for (const name of ["ss", "ds", "es", "fs", "gs"] as const) load(name, DATA, RIGHTS_DATA);
+  load("cs", selectors.code, code64 ? RIGHTS_CODE64 : RIGHTS_CODE32);
+  for (const name of ["ss", "ds", "es", "fs", "gs"] as const) load(name, selectors.data, RIGHTS_DATA);
 }
 
-function writeDescriptors(partition: Partition, base: number): void {
-  for (const [n, descriptor] of GDT.entries()) partition.memory.writeUint64(base + n * 8, descriptor);
+/** A descriptor table with the segments that setFlatSegments loads; 32-bit code at 08 where that is free. */
+function writeDescriptors(partition: Partition, base: number, code64: boolean, selectors: FlatSelectors): void {
+  const { memory } = partition;
+  memory.fill(base, GDT_SIZE);
+  memory.writeUint64(base + SELECTORS32.code, DESCRIPTOR_CODE32);
+  memory.writeUint64(base + selectors.code, code64 ? DESCRIPTOR_CODE64 : DESCRIPTOR_CODE32);
+  memory.writeUint64(base + selectors.data, DESCRIPTOR_DATA);
   const { gdtr } = partition.processors[0].registers;
   gdtr.base = BigInt(base);
-  gdtr.limit = GDT.length * 8 - 1;
+  gdtr.limit = GDT_SIZE - 1;
 }
 
 /** Flat 32-bit protected mode, paging off, interrupts off; the stack ends below the descriptor table. */
-export function startProtected(partition: Partition, entry: number, placement: Placement): void {
+export function startProtected(
+  partition: Partition,
+  entry: number,
+  placement: Placement,
+  selectors: FlatSelectors = SELECTORS32,
+): void {
   const base = placement.findLow(PAGE, "the descriptor table");
-  writeDescriptors(partition, base);
+  writeDescriptors(partition, base, false, selectors);
   const { registers } = partition.processors[0];
   registers.cr0 = CR0_PE | CR0_ET | CR0_NE;
-  setFlatSegments(partition, false);
+  setFlatSegments(partition, false, selectors);
   registers.rip = BigInt(entry);
   registers.rsp = BigInt(base);
 }
 
 /** 64-bit mode, the first 4 GiB mapped to themselves in 2 MiB pages; the stack ends below the tables. */
-export function startLong(partition: Partition, entry: number, placement: Placement): void {
+export function startLong(
+  partition: Partition,
+  entry: number,
+  placement: Placement,
+  selectors: FlatSelectors = SELECTORS64,
+): void {
   const base = placement.findLow(7 * PAGE, "the page tables");
   const { memory } = partition;
   memory.fill(base, 7 * PAGE);
-  writeDescriptors(partition, base);
+  writeDescriptors(partition, base, true, selectors);
   const root = base + PAGE;
   const pointers = root + PAGE;
   const directories = pointers + PAGE;
@@ -110,7 +132,7 @@ export function startLong(partition: Partition, entry: number, placement: Placem
   registers.cr3 = BigInt(root);
   registers.efer = EFER_LME;
   registers.cr0 = CR0_PE | CR0_ET | CR0_NE | CR0_PG;
-  setFlatSegments(partition, true);
+  setFlatSegments(partition, true, selectors);
   registers.rip = BigInt(entry);
   registers.rsp = BigInt(base);
 }

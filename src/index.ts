@@ -1,6 +1,8 @@
 // The public API: re-exports only. Applications import it through a platform entry (node.ts, browser.ts).
 
-export { Cmos } from "./device/cmos.js";
+export { I8042 } from "./device/i8042/controller.js";
+export { type KeyName, keyNames } from "./device/i8042/keys.js";
+export { Rtc, type RtcOptions } from "./device/rtc.js";
 export { SerialLine } from "./device/serial.js";
 export type { CoreSource } from "./engine/module.js";
 export type { ImageFormat, LoadedImage, StartMode } from "./loader/image.js";

@@ -4,7 +4,6 @@ import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { type Command, Option } from "commander";
 import {
-  Cmos,
   detectFormat,
   Hypervisor,
   HypervisorError,
@@ -12,6 +11,7 @@ import {
   type LoadedImage,
   loadImage,
   type Partition,
+  Rtc,
   type StartMode,
 } from "../node.js";
 import { collect, parseCount, parseInteger, parseSize } from "./arguments.js";
@@ -80,7 +80,7 @@ export async function createMachine(path: string, options: MachineOptions): Prom
       memory: options.memory,
       processors: options.processors,
     });
-    partition.attach(new Cmos(new Date()));
+    partition.attach(new Rtc({ start: new Date() }));
     const image = loadImage(partition, bytes, {
       format: options.format,
       address: options.load,

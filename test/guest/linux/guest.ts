@@ -60,6 +60,7 @@ function initramfs(root: string, modules: readonly string[]): Uint8Array {
   archive.file("bin/busybox", readFileSync(join(root, "bin/busybox")), 0o755);
   for (const applet of APPLETS) archive.link(`bin/${applet}`, "busybox");
   archive.file("init", readFileSync(new URL("init.sh", import.meta.url)), 0o755);
+  archive.file("float.awk", readFileSync(new URL("float.awk", import.meta.url)));
   archive.file("fixed", fixedContent());
   archive.file("fixed.gz", gzipSync(fixedContent(), { level: 9 }));
   const found = collectModules(root, modules);

@@ -15,7 +15,7 @@ session() {
   echo "[digest] $(dd if=/fixed bs=4096 2>/dev/null | sha256sum)"
   echo "[round] $(gzip -c /fixed | gunzip -c | sha256sum)"
   echo "[gunzip] $(gunzip -c /fixed.gz | sha256sum)"
-  echo "[awk] $(awk 'BEGIN { for (i = 1; i <= 2000; i++) s += 1 / (i * i); printf "%.9f %.9f %.9f %.9f", s, sqrt(2), sin(1), exp(-3.5) }')"
+  echo "[awk] $(awk -f /float.awk)"
   i=0
   while [ $i -lt 200 ]; do
     /bin/true && i=$((i + 1))

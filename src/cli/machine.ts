@@ -8,6 +8,7 @@ import {
   Hypervisor,
   HypervisorError,
   type ImageFormat,
+  type LinuxEntry,
   type LoadedImage,
   loadImage,
   type Partition,
@@ -20,6 +21,10 @@ export interface MachineOptions {
   format: ImageFormat | "auto";
   load?: number;
   mode?: StartMode;
+  kernel?: string;
+  initrd?: string;
+  extract: boolean;
+  entry?: LinuxEntry;
   append?: string;
   module?: string[];
   memory: number;
@@ -32,7 +37,9 @@ export class UsageError extends Error {}
 export function addMachineOptions(command: Command): Command {
   return command
     .addOption(
-      new Option("--format <format>", "kind of image").choices(["auto", "flat", "multiboot", "elf"]).default("auto"),
+      new Option("--format <format>", "kind of image")
+        .choices(["auto", "flat", "multiboot", "elf", "linux"])
+        .default("auto"),
     )
     .option(
       "--load <address>",
@@ -42,7 +49,17 @@ export function addMachineOptions(command: Command): Command {
     .addOption(
       new Option("--mode <mode>", "start mode of a flat image (default: real)").choices(["real", "protected", "long"]),
     )
-    .option("--append <text>", "command line of a multiboot kernel, behind its name")
+    .option("--kernel <file>", "a Linux kernel (bzImage or vmlinux) instead of an image")
+    .option("--initrd <file>", "initial RAM disk of a Linux kernel")
+    .option("--no-extract", "let a Linux kernel unpack itself in the guest")
+    .addOption(
+      new Option("--entry <entry>", "how a Linux kernel is entered (default: by its kind)").choices([
+        "protected",
+        "long",
+        "pvh",
+      ]),
+    )
+    .option("--append <text>", "command line of a Linux kernel, or of a multiboot kernel behind its name")
     .option("--module <file>", "boot module of a multiboot kernel; may be given several times", collect)
     .option("--memory <size>", "guest memory", parseSize, parseSize("128M"))
     .option("--processors <n>", "number of virtual processors", parseCount, 1);
@@ -64,9 +81,28 @@ export interface Machine {
   readonly image: LoadedImage;
 }
 
+/** The file to boot and the format that its option asks for. */
+function chooseImage(
+  image: string | undefined,
+  options: MachineOptions,
+): { path: string; format: ImageFormat | "auto" } {
+  if (options.kernel === undefined) {
+    if (image === undefined) throw new UsageError("missing required argument 'image' (or --kernel FILE)");
+    return { path: image, format: options.format };
+  }
+  if (image !== undefined) throw new UsageError(`an image (${image}) and --kernel: there can be only one`);
+  if (options.format !== "auto" && options.format !== "linux") {
+    throw new UsageError(`--kernel is a Linux kernel: --format ${options.format} has no meaning`);
+  }
+  return { path: options.kernel, format: "linux" };
+}
+
 /** Creates the partition and loads the image; every mistake in the input is a UsageError. */
-export async function createMachine(path: string, options: MachineOptions): Promise<Machine> {
+export async function createMachine(image: string | undefined, options: MachineOptions): Promise<Machine> {
+  const { path, format: chosen } = chooseImage(image, options);
   const bytes = await readInput(path, "the image");
+  const format = chosen === "auto" ? detectFormat(bytes) : chosen;
+  const initrd = options.initrd === undefined ? undefined : await readInput(options.initrd, "the initial RAM disk");
   const modules = await Promise.all(
     (options.module ?? []).map(async (file) => ({
       data: await readInput(file, "module"),
@@ -81,14 +117,18 @@ export async function createMachine(path: string, options: MachineOptions): Prom
       processors: options.processors,
     });
     partition.attach(new Rtc({ start: new Date() }));
-    const image = loadImage(partition, bytes, {
-      format: options.format,
+    const loaded = loadImage(partition, bytes, {
+      format,
       address: options.load,
       mode: options.mode,
       modules,
-      commandLine: commandLine(path, bytes, options),
+      commandLine: commandLine(path, format, options.append),
+      initrd,
+      // Extraction is the default; only its opposite is a wish.
+      extract: options.extract ? undefined : false,
+      entry: options.entry,
     });
-    return { hypervisor, partition, image };
+    return { hypervisor, partition, image: loaded };
   } catch (error) {
     hypervisor[Symbol.dispose]();
     if (error instanceof HypervisorError && error.code !== "engine-trap")
@@ -98,8 +138,7 @@ export async function createMachine(path: string, options: MachineOptions): Prom
 }
 
 /** A multiboot kernel is told its name first; the loader refuses an --append that nothing would read. */
-function commandLine(path: string, bytes: Uint8Array, options: MachineOptions): string | undefined {
-  const format = options.format === "auto" ? detectFormat(bytes) : options.format;
-  if (format === "multiboot") return options.append === undefined ? path : `${path} ${options.append}`;
-  return options.append;
+function commandLine(path: string, format: ImageFormat, append: string | undefined): string | undefined {
+  if (format === "multiboot") return append === undefined ? path : `${path} ${append}`;
+  return append;
 }

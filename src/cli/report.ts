@@ -2,7 +2,7 @@
 
 import type { Partition, PartitionOutcome } from "../node.js";
 
-export type Outcome = "halt" | "debug-exit" | "triple-fault" | "shutdown" | "budget" | "timeout";
+export type Outcome = "halt" | "debug-exit" | "triple-fault" | "shutdown" | "reset" | "budget" | "timeout";
 
 export const EXIT_OK = 0;
 export const EXIT_FAILURE = 1;
@@ -24,15 +24,17 @@ export interface Report {
 }
 
 /** Why the run was cut short from outside, if it was. */
-export type Interruption = "timeout" | "signal" | undefined;
+export type Interruption = "timeout" | "signal" | "quit" | undefined;
 
-/** Outcome and exit code. A guest that resets itself has shut down: there is nothing to start again. */
+/** Outcome and exit code. A guest that resets itself is not started again. */
 export function conclude(result: PartitionOutcome, interruption: Interruption): { outcome: Outcome; code: number } {
   switch (result.reason) {
     case "halt":
       return { outcome: "halt", code: EXIT_OK };
     case "debugExit":
       return { outcome: "debug-exit", code: (result.status ?? 0) % 256 };
+    case "reset":
+      return { outcome: "reset", code: EXIT_OK };
     case "tripleFault":
       return { outcome: "triple-fault", code: EXIT_TRIPLE_FAULT };
     case "budget":

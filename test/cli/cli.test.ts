@@ -114,10 +114,10 @@ test("a triple fault exits with 4", async () => {
   expect(lastLine(result).outcome).toBe("triple-fault");
 });
 
-test("a reset by the guest is a shutdown", async () => {
+test("a reset by the guest ends the run", async () => {
   const result = await ringfence(["run", guest("reset.bin", "mov al, 1\nout 0x92, al\nhlt"), "--json"]);
   expect(result.code).toBe(0);
-  expect(lastLine(result).outcome).toBe("shutdown");
+  expect(lastLine(result).outcome).toBe("reset");
 });
 
 test("--max-instructions stops after exactly as many", async () => {
@@ -245,6 +245,9 @@ test.each([
     ["run", "IMAGE", "--mode", "protected", "--load", "0xf0000000"],
     /outside the partition's RAM/,
   ],
+  ["an initial RAM disk for a flat image", ["run", "IMAGE", "--initrd", "IMAGE"], /no meaning/],
+  ["a kernel that is none", ["run", "--kernel", "IMAGE"], /not a Linux kernel/],
+  ["an image and a kernel", ["run", "IMAGE", "--kernel", "IMAGE"], /only one/],
   ["a command line for a flat image", ["run", "IMAGE", "--append", "x"], /no meaning/],
   ["a missing module", ["run", "IMAGE", "--module", "/nonexistent/module"], /no such file/],
   ["an image that is not what it should be", ["run", "IMAGE", "--format", "elf"], /not an ELF/],

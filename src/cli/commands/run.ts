@@ -3,10 +3,11 @@
 
 import { closeSync, openSync, writeSync } from "node:fs";
 import type { Command } from "commander";
-import { type Partition, SerialLine } from "../../node.js";
+import { SerialLine } from "../../node.js";
 import { parseCount, parseDuration, parseSerial, type SerialTarget } from "../arguments.js";
 import { addMachineOptions, createMachine, type MachineOptions, UsageError } from "../machine.js";
 import { conclude, createReport, describe, EXIT_CANCELED, type Interruption } from "../report.js";
+import { openConsole } from "../terminal.js";
 
 interface RunOptions extends MachineOptions {
   serial: SerialTarget;
@@ -47,22 +48,11 @@ class SerialOutput {
   }
 }
 
-/** Feeds standard input to the guest until it ends. Returns a function that lets go of it. */
-function connectInput(partition: Partition): () => void {
-  const line = new SerialLine(partition);
-  // A closed input only means that nothing more comes.
-  line.pump(process.stdin).catch(() => {});
-  return () => {
-    process.stdin.destroy();
-  };
-}
-
-async function run(path: string, options: RunOptions): Promise<number> {
+async function run(path: string | undefined, options: RunOptions): Promise<number> {
   const { hypervisor, partition } = await createMachine(path, options);
   const output = new SerialOutput(options.serial);
   partition.chipset.onOutput("com1", (bytes) => output.write(bytes));
   partition.chipset.onOutput("debugcon", (bytes) => process.stderr.write(bytes));
-  const disconnect = options.serial.kind === "stdio" ? connectInput(partition) : () => {};
 
   const abort = new AbortController();
   let interruption: Interruption;
@@ -77,6 +67,9 @@ async function run(path: string, options: RunOptions): Promise<number> {
   process.on("SIGTERM", onSignal);
   const timer =
     options.timeout === undefined ? undefined : setTimeout(() => interrupt("timeout"), options.timeout * 1000);
+  const terminal = options.serial.kind === "stdio" ? openConsole(() => interrupt("quit")) : undefined;
+  // A closed input only means that nothing more comes.
+  if (terminal !== undefined) new SerialLine(partition).pump(terminal.input).catch(() => {});
 
   const started = performance.now();
   try {
@@ -102,19 +95,19 @@ async function run(path: string, options: RunOptions): Promise<number> {
     process.off("SIGINT", onSignal);
     process.off("SIGTERM", onSignal);
     output.close();
-    disconnect();
+    terminal?.[Symbol.dispose]();
     hypervisor[Symbol.dispose]();
   }
 }
 
 export function addRunCommand(program: Command, finish: (code: number) => void): void {
   addMachineOptions(program.command("run").description("run an image until the guest halts, exits or is stopped"))
-    .argument("<image>", "flat binary, multiboot kernel or ELF executable")
+    .argument("[image]", "flat binary, multiboot kernel, ELF executable or Linux kernel")
     .option("--serial <target>", "where COM1 goes: stdio, none or file:PATH", parseSerial, {
       kind: "stdio",
     } as SerialTarget)
     .option("--max-instructions <n>", "stop after exactly this many instructions", parseCount)
     .option("--timeout <duration>", "stop after this much wall-clock time, such as 30s", parseDuration)
     .option("--json", "print one JSON object as the last line of standard output")
-    .action(async (image: string, options: RunOptions) => finish(await run(image, options)));
+    .action(async (image: string | undefined, options: RunOptions) => finish(await run(image, options)));
 }

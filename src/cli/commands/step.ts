@@ -90,7 +90,7 @@ function changes(before: BigUint64Array, after: BigUint64Array): string {
   return texts.join(" ");
 }
 
-async function step(path: string, options: StepOptions): Promise<number> {
+async function step(path: string | undefined, options: StepOptions): Promise<number> {
   const disassembler = await loadDisassembler();
   const { hypervisor, partition } = await createMachine(path, options);
   try {
@@ -121,7 +121,7 @@ async function step(path: string, options: StepOptions): Promise<number> {
 
 export function addStepCommand(program: Command, finish: (code: number) => void): void {
   addMachineOptions(program.command("step").description("execute an image instruction by instruction"))
-    .argument("<image>", "flat binary, multiboot kernel or ELF executable")
+    .argument("[image]", "flat binary, multiboot kernel or ELF executable")
     .option("--count <n>", "number of instructions", parseCount, 20)
-    .action(async (image: string, options: StepOptions) => finish(await step(image, options)));
+    .action(async (image: string | undefined, options: StepOptions) => finish(await step(image, options)));
 }

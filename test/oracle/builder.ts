@@ -2,6 +2,7 @@
 // aimed: a target address is chosen first (inside the windows, across their edges, outside), then an
 // addressing form at random, then register and displacement values that reach the target (SDM vol. 2, 2.1.5).
 
+import { bytesOf, fillElements } from "./float-values.js";
 import type { Form, Mode } from "./form.js";
 import type { Random } from "./random.js";
 import { LDT, Ldt, limitOf, NULL, type Segment, USER_CODE32, USER_CODE64, USER_DATA } from "./segments.js";
@@ -91,6 +92,27 @@ export class Builder {
     while (this.patch.length < at + bytes) this.patch.push(0);
     for (let i = 0; i < bytes; i++) this.patch[at + i] = Number((value >> BigInt(i * 8)) & 0xffn);
   }
+  /** The only patch, longer than `poke` allows: cases with floating-point state have room for it. */
+  pokeBytes(linear: number, bytes: Uint8Array): void {
+    this.patchOffset = linear - DATA + Region.DATA;
+    this.patch.push(...bytes);
+  }
+
+  /** Aims the memory operand of a floating-point or vector form and fills it with such values. */
+  private chooseFloatOperand(): void {
+    const { float, access } = this.form;
+    // 16-bit addresses of flat segments reach the low window only.
+    if (float === undefined || this.form.rm !== "mem" || (this.addressSize === 2 && this.mode === 32)) return;
+    this.target ??= this.aligned(this.chooseTarget(access));
+    if (float.memory === undefined || this.patch.length > 0) return;
+    const bytes = new Uint8Array(Math.max(access, bytesOf(float.memory)));
+    fillElements(new DataView(bytes.buffer), 0, bytes.length, float.memory, this.random);
+    this.pokeBytes(this.target, bytes);
+  }
+  private aligned(linear: number): number {
+    const align = this.form.float?.align ?? 1;
+    return align > 1 && !this.random.oneIn(10) ? linear - (linear % align) : linear;
+  }
 
   /** Chooses everything; the segments are those of `program` where the instruction is part of one. */
   build(program?: Builder): void {
@@ -112,6 +134,7 @@ export class Builder {
     this.rip = BigInt(offset) + (this.mode === 16 ? 0n : BigInt(CODE));
     if (this.form.aligned) this.flags &= ~0x40000;
     this.form.setup?.(this);
+    this.chooseFloatOperand();
     this.encode();
   }
 
@@ -249,7 +272,8 @@ export class Builder {
   private goal(usesStack: boolean, override: number | undefined, addressSize: number): number {
     if (this.target !== undefined) return this.target;
     const { segment } = this.segmentFor(override, usesStack);
-    if (addressSize === 2 && (segment === undefined || segment.base === 0)) return LOW + this.random.below(0x1fe0);
+    if (addressSize === 2 && (segment === undefined || segment.base === 0))
+      return this.aligned(LOW + this.random.below(0x1fe0));
     // Segments with a limit: sometimes around it, often where 16-bit offsets wrap.
     if (segment !== undefined && segment.base !== 0 && this.random.oneIn(segment === LDT[Ldt.WRAP] ? 2 : 6)) {
       return segment.base + ((limitOf(segment) + 1 - this.random.below(this.form.access + 2)) & 0xffff);
@@ -348,7 +372,10 @@ export class Builder {
       if (form.size === 2 && mode !== 16) prefixes.push(0x66);
       if (form.size === 4 && mode === 16) prefixes.push(0x66);
       if (form.size === 8 && !form.default64) w = 1;
+    } else if (form.w === 1 || (form.w === "any" && r.oneIn(8))) {
+      w = 1;
     }
+    if (form.ignores66 && r.oneIn(12)) prefixes.push(0x66);
     const { addressSize } = this;
     if (this.addressPrefix) prefixes.push(0x67);
     let override: number | undefined;

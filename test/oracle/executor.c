@@ -1,8 +1,9 @@
 /*
  * Executes single instructions (or short programs) on the host processor in ring 3 and records what they did.
  *
- * Input (stdin): 28 KiB of memory template, then cases of fixed size. Output (stdout): one record per case,
- * followed by the bytes of memory that changed. Everything happens inside one signal handler: the kernel hands
+ * Input (stdin): 28 KiB of memory template, then cases, with or without an image of the x87 and SSE state. Output
+ * (stdout): one record per case, followed by the image of that state where the case has one, and by the bytes of
+ * memory that changed. Everything happens inside one signal handler: the kernel hands
  * it the complete register context of the case that just trapped, it records that, loads the context of the next case,
  * and returns, which starts it. A case ends with the first exception: a single step (TF), the fault of the instruction
  * itself, or #GP of the HLT (F4) that fills the code pages; one that loops is stopped by a timer (vector 255). Built with -m64 for 64-bit code and with
@@ -34,30 +35,34 @@ static const struct { uintptr_t base; unsigned size; int protection; } region[RE
 };
 #define TOTAL (7 * PAGE)
 #define CODE 0x20000000u
+#define SHORT_INPUT 512
+#define IMAGE 416
 
 /* Segments in the order ES CS SS DS FS GS; integers little-endian. */
 struct input {
   uint64_t gpr[16], rip, fs_base, gs_base;
   uint32_t flags;
   uint16_t selector[6];
-  uint8_t single_step, spare;
+  uint8_t single_step, with_float;
   uint16_t code_length, patch_offset, patch_length; /* the patch lies in the concatenated regions */
   uint8_t code[272], patch[64];
+  /* With with_float only: more of the patch, and FCW to XMM15 of an FXSAVE image (64-bit format, SDM vol. 1, 10.5.1). */
+  uint8_t patch_rest[464], image[IMAGE];
 };
 struct output {
   uint64_t gpr[16], rip, fs_base, gs_base;
   uint32_t flags;
   uint16_t selector[6];
-  uint8_t vector, signal;
+  uint8_t vector, with_float;
   uint16_t changes;
   uint32_t error;
   uint64_t cr2;
 };
-_Static_assert(sizeof(struct input) == 512, "input record");
+_Static_assert(sizeof(struct input) == 512 + 464 + IMAGE, "input record");
 _Static_assert(sizeof(struct output) == 184, "output record");
 
 static uint8_t template[TOTAL];
-static struct input *cases;
+static struct input **cases;
 static long case_count, current = -1, at_last_tick = -1;
 static uint8_t *out;
 static size_t out_used;
@@ -81,9 +86,41 @@ static unsigned offset_of(const struct input *c) {
   return (unsigned)(c->rip >= CODE ? c->rip - CODE : c->rip) & (2 * PAGE - 1);
 }
 
+/* The FXSAVE image in the frame of a signal; behind it lie the parts that XSAVE adds. */
+static uint8_t *image_of(ucontext_t *context) {
+#ifdef __x86_64__
+  return (uint8_t *)context->uc_mcontext.fpregs;
+#else
+  return (uint8_t *)context->uc_mcontext.fpregs + 112;
+#endif
+}
+
+static void load_float(ucontext_t *context, const struct input *c) {
+  uint8_t *image = image_of(context);
+  memcpy(image, c->image, IMAGE);
+  /* XSTATE_BV, where the frame has one (FP_XSTATE_MAGIC1): both parts are to be loaded. */
+  if (*(uint32_t *)(image + 464) == 0x46505853u) image[512] |= 3;
+#ifndef __x86_64__
+  /* The kernel takes the x87 part of a 32-bit frame from the FSAVE image before it. */
+  uint32_t *environment = (uint32_t *)context->uc_mcontext.fpregs;
+  const uint16_t *word = (const uint16_t *)c->image;
+  uint32_t tags = 0;
+  for (unsigned n = 0; n < 8; n++)
+    if (!(c->image[4] >> n & 1)) tags |= 3u << (2 * n);
+  environment[0] = 0xffff0000u | word[0];
+  environment[1] = 0xffff0000u | word[1];
+  environment[2] = 0xffff0000u | tags;
+  memcpy(&environment[3], c->image + 8, 4);
+  environment[4] = (uint32_t)word[3] << 16;
+  memcpy(&environment[5], c->image + 16, 4);
+  environment[6] = 0;
+  for (unsigned n = 0; n < 8; n++) memcpy((uint8_t *)environment + 28 + 10 * n, c->image + 32 + 16 * n, 10);
+#endif
+}
+
 static void record_changes(struct output *o) {
-  const struct input *c = &cases[current];
-  uint32_t *list = (uint32_t *)(o + 1);
+  const struct input *c = cases[current];
+  uint32_t *list = (uint32_t *)((uint8_t *)(o + 1) + (o->with_float ? IMAGE : 0));
   unsigned count = 0, at = 0;
   static uint8_t before[TOTAL];
   memcpy(before, template, TOTAL);
@@ -98,10 +135,10 @@ static void record_changes(struct output *o) {
     memcpy(memory, before + at, region[r].size);
   }
   o->changes = (uint16_t)count;
-  out_used += sizeof *o + 4 * count;
+  out_used = (size_t)((uint8_t *)(list + count) - out);
 }
 
-static void record(int number, siginfo_t *info, ucontext_t *context, unsigned long fs, unsigned long gs) {
+static void record(ucontext_t *context, unsigned long fs, unsigned long gs) {
   struct output *o = (struct output *)(out + out_used);
   greg_t *g = context->uc_mcontext.gregs;
   memset(o, 0, sizeof *o);
@@ -110,7 +147,7 @@ static void record(int number, siginfo_t *info, ucontext_t *context, unsigned lo
   o->flags = (uint32_t)g[REG_EFL];
   o->vector = (uint8_t)g[REG_TRAPNO];
   o->error = (uint32_t)g[REG_ERR];
-  o->signal = (uint8_t)number;
+  o->with_float = cases[current]->with_float;
   o->fs_base = fs;
   o->gs_base = gs;
 #ifdef __x86_64__
@@ -122,7 +159,7 @@ static void record(int number, siginfo_t *info, ucontext_t *context, unsigned lo
   static const int segments[6] = { REG_ES, REG_CS, REG_SS, REG_DS, REG_FS, REG_GS };
   for (int i = 0; i < 6; i++) o->selector[i] = (uint16_t)g[segments[i]];
 #endif
-  (void)info;
+  if (o->with_float) memcpy(o + 1, image_of(context), IMAGE);
   record_changes(o);
 }
 
@@ -136,11 +173,12 @@ static void finish(void) {
 }
 
 static void load(ucontext_t *context) {
-  const struct input *c = &cases[current];
+  const struct input *c = cases[current];
   greg_t *g = context->uc_mcontext.gregs;
   for (int i = 0; i < GPRS; i++) g[order[i]] = (greg_t)c->gpr[i];
   g[IP] = (greg_t)c->rip;
   g[REG_EFL] = (greg_t)(c->flags | (c->single_step ? 0x100 : 0));
+  if (c->with_float) load_float(context, c);
   uint8_t *code = (uint8_t *)(uintptr_t)CODE + offset_of(c);
   memcpy(code, c->code, c->code_length);
   unsigned at = 0;
@@ -161,7 +199,7 @@ static void load(ucontext_t *context) {
 /* The previous case's memory is put back before the next one's is written: by record_changes for what the
  * case changed, here for its code and patch. */
 static void clear_case(void) {
-  const struct input *c = &cases[current];
+  const struct input *c = cases[current];
   memcpy((uint8_t *)(uintptr_t)CODE + offset_of(c), template + offset_of(c), c->code_length);
   unsigned at = 0;
   for (int r = 0; r < REGIONS; at += region[r].size, r++)
@@ -171,6 +209,7 @@ static void clear_case(void) {
 
 static void on_signal(int number, siginfo_t *info, void *argument) {
   ucontext_t *context = argument;
+  (void)info;
   unsigned long fs = 0, gs = 0;
 #ifdef __x86_64__
   __asm__ volatile("pushq $0x202; popfq; rdfsbase %0; rdgsbase %1; wrfsbase %2"
@@ -190,13 +229,13 @@ static void on_signal(int number, siginfo_t *info, void *argument) {
     context->uc_mcontext.gregs[REG_TRAPNO] = 255;
   }
   if (current >= 0) {
-    record(number, info, context, fs, gs);
+    record(context, fs, gs);
     clear_case();
   }
   if (++current == case_count) finish();
   load(context);
 #ifdef __x86_64__
-  __asm__ volatile("wrfsbase %0; wrgsbase %1" : : "r"(cases[current].fs_base), "r"(cases[current].gs_base));
+  __asm__ volatile("wrfsbase %0; wrgsbase %1" : : "r"(cases[current]->fs_base), "r"(cases[current]->gs_base));
 #endif
 }
 
@@ -254,8 +293,12 @@ int main(void) {
   uint8_t *data = read_all(&length);
   if (length < TOTAL) return 2;
   memcpy(template, data, TOTAL);
-  cases = (struct input *)(data + TOTAL);
-  case_count = (long)((length - TOTAL) / sizeof *cases);
+  cases = malloc((length / SHORT_INPUT + 1) * sizeof *cases);
+  for (size_t position = TOTAL; position + SHORT_INPUT <= length; case_count++) {
+    struct input *c = (struct input *)(data + position);
+    cases[case_count] = c;
+    position += c->with_float ? sizeof *c : SHORT_INPUT;
+  }
   unsigned at = 0;
   for (int r = 0; r < REGIONS; at += region[r].size, r++) {
     void *p = mmap((void *)region[r].base, region[r].size, PROT_READ | PROT_WRITE | PROT_EXEC,
@@ -272,7 +315,7 @@ int main(void) {
   __asm__ volatile("mov %%gs, %0" : "=r"(home_gs));
   make_ldt();
 #endif
-  out = malloc((size_t)case_count * (sizeof(struct output) + 4 * 1024) + TOTAL * 4);
+  out = malloc((size_t)case_count * (sizeof(struct output) + IMAGE + 4 * 1024) + TOTAL * 4);
   stack_t alternate = { 0 };
   alternate.ss_size = 1 << 16;
   alternate.ss_sp = malloc(alternate.ss_size);

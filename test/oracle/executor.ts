@@ -6,7 +6,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Mode } from "./form.js";
-import { INPUT } from "./records.js";
 
 const source = fileURLToPath(new URL("./executor.c", import.meta.url));
 // Statically linked at an address that no special operand value points at.
@@ -36,11 +35,7 @@ export class Executor {
     });
     const chunks: Buffer[] = [];
     child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk));
-    const data = Buffer.alloc(template.length + inputs.length * INPUT);
-    data.set(template);
-    inputs.forEach((input, i) => {
-      data.set(input, template.length + i * INPUT);
-    });
+    const data = Buffer.concat([template, ...inputs]);
     child.stdin.on("error", () => {});
     child.stdin.end(data);
     return new Promise((resolve, reject) => {

@@ -2,6 +2,7 @@
 // preparation makes its interesting behaviour likely.
 
 import type { Builder } from "./builder.js";
+import type { Element } from "./float-values.js";
 
 export type Mode = 16 | 32 | 64;
 
@@ -43,6 +44,24 @@ export interface Form {
   readonly partial: boolean;
   /** Random prefixes (segment, 66, REX noise, LOCK) would make it another instruction. */
   readonly bare: boolean;
+  /** REX.W of a form of fixed size. */
+  readonly w: 0 | 1 | "any";
+  /** 66 changes nothing (it may be added at random). */
+  readonly ignores66: boolean;
+  /** Works on x87, MMX or SSE state, which the case then carries. */
+  readonly float: FloatForm | undefined;
+}
+
+/** What the registers and memory of a floating-point or vector form hold; a part left out stays at rest. */
+export interface FloatForm {
+  /** x87 registers (f80) or MMX registers (the others). */
+  readonly st?: Element;
+  readonly xmm?: Element;
+  readonly memory?: Element;
+  /** Memory operands are mostly aligned to this. */
+  readonly align?: number;
+  /** The result is an approximation: of the transcendental functions, or of 1/x and 1/sqrt(x). */
+  readonly approximate?: "transcendental" | "reciprocal";
 }
 
 const DEFAULTS: Omit<Form, "name" | "opcode"> = {
@@ -66,6 +85,9 @@ const DEFAULTS: Omit<Form, "name" | "opcode"> = {
   aligned: false,
   partial: false,
   bare: false,
+  w: 0,
+  ignores66: false,
+  float: undefined,
 };
 
 export function form(name: string, opcode: readonly number[], options: Partial<Form> = {}): Form {

@@ -1,4 +1,4 @@
-// npm run oracle -- --cases N [--seed S] [--only REGEXP] [--write-seeds PER_FORM]
+// npm run oracle -- --cases N [--seed S] [--only float|integer|REGEXP] [--write-seeds PER_FORM]
 //
 // Generates fresh random cases for every instruction form, runs them on the host processor and on the core
 // and reports each difference with a minimised case. Fails on any.
@@ -118,10 +118,17 @@ function surroundingsOf(mode: Mode, round: number): Surroundings {
   return mode === 64 || round % 2 === 0 ? "long" : "pae";
 }
 
-async function hunt(cases: number, seed: number, only: RegExp): Promise<boolean> {
+function select(only: string): readonly Instance[] {
+  if (only === "float" || only === "integer")
+    return INSTANCES.filter(({ form }) => (form.float === undefined) === (only === "integer"));
+  const pattern = new RegExp(only);
+  return INSTANCES.filter(({ key }) => pattern.test(key));
+}
+
+async function hunt(cases: number, seed: number, only: string): Promise<boolean> {
   const hunter = new Hunter();
   await hunter.probe();
-  const selected = INSTANCES.filter(({ key }) => only.test(key));
+  const selected = select(only);
   if (selected.length === 0) throw new Error(`no form matches ${only}`);
   let pending: { batch: Batch; surroundings: Surroundings } | undefined;
   let done = 0;
@@ -179,5 +186,5 @@ if (values["write-seeds"] !== undefined) {
   await writeSeeds(Number(values["write-seeds"]), seed);
 } else {
   console.log(`seed ${seed}`);
-  if (!(await hunt(Number(values.cases), seed, new RegExp(values.only)))) process.exitCode = 1;
+  if (!(await hunt(Number(values.cases), seed, values.only))) process.exitCode = 1;
 }

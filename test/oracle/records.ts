@@ -1,12 +1,15 @@
 // Binary records that travel between the hunter and test/oracle/executor.c (struct input, struct output), and
-// the memory template both sides start a batch from.
+// the memory template both sides start a batch from. Records of floating-point forms carry an FXSAVE image more.
 
 import { Builder, Region } from "./builder.js";
+import { IMAGE, writeImage } from "./float-state.js";
 import type { Instance } from "./forms.js";
 import { Random } from "./random.js";
 import { sequenceBytes } from "./sequence.js";
 
 export const INPUT = 512;
+/** Input with more room for the patch and the image. */
+export const FLOAT_INPUT = 512 + 464 + IMAGE;
 export const OUTPUT = 184;
 export const FieldOffset = {
   RIP: 128,
@@ -16,14 +19,15 @@ export const FieldOffset = {
   SELECTORS: 156,
   // input
   STEP: 168,
+  WITH_FLOAT: 169,
   CODE_LENGTH: 170,
   PATCH_OFFSET: 172,
   PATCH_LENGTH: 174,
   CODE: 176,
   PATCH: 448,
+  IMAGE: 976,
   // output
   VECTOR: 168,
-  SIGNAL: 169,
   CHANGES: 170,
   ERROR: 172,
   CR2: 176,
@@ -53,8 +57,13 @@ export function makeCase(instance: Instance, random: Random, lowMapped: boolean)
   const b = new Builder(random, instance.mode, instance.form, lowMapped);
   b.build();
   if (instance.form.sequence) b.bytes = sequenceBytes(b);
-  const input = new Uint8Array(INPUT);
+  const { float } = instance.form;
+  const input = new Uint8Array(float === undefined ? INPUT : FLOAT_INPUT);
   const view = new DataView(input.buffer);
+  if (float !== undefined) {
+    input[FieldOffset.WITH_FLOAT] = 1;
+    writeImage(input.subarray(FieldOffset.IMAGE), float, instance.mode, random);
+  }
   b.gpr.forEach((value, i) => {
     view.setBigUint64(i * 8, value, true);
   });
@@ -84,9 +93,13 @@ export function codeOffset(input: Uint8Array): number {
   return rip & 0x1fff;
 }
 
-/** What one side did: record, then changed bytes as offset << 8 | value. */
+/** The image in the input of a floating-point case. */
+export const imageOf = (input: Uint8Array): Uint8Array => input.subarray(FieldOffset.IMAGE);
+
+/** What one side did: record, image where the case has one, then changed bytes as offset << 8 | value. */
 export interface Outcome {
   readonly record: Uint8Array;
+  readonly image: Uint8Array | undefined;
   readonly changes: Uint32Array;
 }
 
@@ -95,8 +108,12 @@ export function* readOutcomes(data: Uint8Array): Generator<Outcome> {
   for (let at = 0; at < data.length; ) {
     const count = view.getUint16(at + FieldOffset.CHANGES, true);
     const changes = new Uint32Array(count);
-    for (let i = 0; i < count; i++) changes[i] = view.getUint32(at + OUTPUT + i * 4, true);
-    yield { record: data.subarray(at, at + OUTPUT), changes };
-    at += OUTPUT + count * 4;
+    const record = data.subarray(at, at + OUTPUT);
+    at += OUTPUT;
+    const image = record[FieldOffset.WITH_FLOAT] ? data.subarray(at, at + IMAGE) : undefined;
+    if (image !== undefined) at += IMAGE;
+    for (let i = 0; i < count; i++) changes[i] = view.getUint32(at + i * 4, true);
+    yield { record, image, changes };
+    at += count * 4;
   }
 }

@@ -210,7 +210,7 @@ function readCase(r: Reader, layout: Layout, instances: readonly Instance[]): { 
   const changes = new Uint32Array(r.u16());
   for (let i = 0; i < changes.length; i++) changes[i] = r.u16() << 8;
   for (let i = 0; i < changes.length; i++) changes[i]! |= r.u8();
-  return { item: { instance, input, undefined: undefinedFlags }, outcome: { record, changes } };
+  return { item: { instance, input, undefined: undefinedFlags }, outcome: { record, image: undefined, changes } };
 }
 
 export interface SeedSet {
@@ -237,7 +237,7 @@ export async function writeSeeds(perForm: number, seed: number): Promise<void> {
   using executor = new Executor();
   for (const mode of [16, 32, 64] as const) {
     const layout = layoutOf(mode);
-    const instances = INSTANCES.filter((instance) => instance.mode === mode);
+    const instances = INSTANCES.filter(({ mode: own, form }) => own === mode && form.float === undefined);
     const random = new PooledRandom(seed + mode, layout.pool);
     const template = makeTemplate(seed);
     const cases = instances.flatMap((instance) =>

@@ -6,8 +6,9 @@ import * as L from "../../src/engine/views.js";
 import { build, enter, kernelLinear, type PageTables, Place, Pte, USER_PAGE } from "../engine/environment.js";
 import { Exit, Machine, Rights, Seg } from "../engine/harness.js";
 import { CODE, DATA, LOW, Region } from "./builder.js";
+import { compareFloat, loadFloat } from "./float-compare.js";
 import type { Mode } from "./form.js";
-import { type Case, codeOffset, FieldOffset, type Outcome } from "./records.js";
+import { type Case, codeOffset, FieldOffset, imageOf, type Outcome } from "./records.js";
 import { LDT, ldtBytes, limitOf, segmentOf } from "./segments.js";
 
 /** Frames behind the concatenated windows. */
@@ -61,6 +62,7 @@ export class Subject {
     this.place(code, input.subarray(FieldOffset.CODE, FieldOffset.CODE + length));
     if (patchLength > 0) this.place(patchOffset, input.subarray(FieldOffset.PATCH, FieldOffset.PATCH + patchLength));
     this.load(item.instance.mode, input, view);
+    if (outcome.image !== undefined) loadFloat(m, imageOf(input));
     m.set64(L.BUDGET, 20_000n);
     const reason = m.core.run();
     for (const change of outcome.changes) this.expected[change >>> 8] = change & 0xff;
@@ -166,6 +168,10 @@ export class Subject {
       if (long && seg !== Seg.CS && seg !== Seg.SS) continue;
       const at = FieldOffset.SELECTORS + seg * 2;
       number(SEGMENT_NAMES[seg]!, m.get32(L.SEG_SELECTOR + seg * 4), view.getUint16(at, true));
+    }
+    if (outcome.image !== undefined) {
+      const approximate = completed ? item.instance.form.float?.approximate : undefined;
+      compareFloat(differences, m, outcome.image, approximate);
     }
     this.compareMemory(differences, item, partial);
     return differences;

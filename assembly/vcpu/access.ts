@@ -214,10 +214,10 @@ function probeAs(linear: u64, size: u32, seg: u32, access: u32): bool {
 
 /**
  * An access through a flat segment ran over its limit at 4 GiB. Other segments have been checked by
- * vcpu/address, and those with a base may wrap.
+ * vcpu/address, and those with a base may wrap. 64-bit addresses wrap freely.
  */
 @inline export function wraps(next: u64, linear: u64, seg: u32, access: u32): bool {
-  return next < linear && (access & IMPLICIT) == 0 && segEffective(seg) == 0;
+  return next < linear && next >> 32 == linear >> 32 && (access & IMPLICIT) == 0 && segEffective(seg) == 0;
 }
 
 function readCrossing(linear: u64, size: u32, seg: u32, access: u32): u64 {

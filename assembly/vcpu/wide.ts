@@ -16,9 +16,9 @@ const HALF: u32 = 8;
 
 @inline function crosses(linear: u64): bool { return (<u32>linear & 0xfff) > 4096 - WIDE; }
 
-/** What comes before translation; false: the fault is raised. */
-function admissible(linear: u64, seg: u32, access: u32): bool {
-  if (faulted() || !aligned(linear, WIDE, access)) return false;
+/** What comes before translation; `alignment` is what #AC asks for. False: the fault is raised. */
+function admissible(linear: u64, seg: u32, access: u32, alignment: u32): bool {
+  if (faulted() || !aligned(linear, alignment, access)) return false;
   if (!crosses(linear)) return true;
   const last = advance(linear, WIDE - 1, access);
   if (isCanonical(linear) && isCanonical(last) && !wraps(last, linear, seg, access)) return true;
@@ -29,7 +29,7 @@ function admissible(linear: u64, seg: u32, access: u32): bool {
 /** Reads 16 bytes to the address `to`; false on failure. */
 export function readWide(linear: u64, seg: u32, to: usize): bool {
   const access = dataAccess();
-  if (!admissible(linear, seg, access)) return false;
+  if (!admissible(linear, seg, access, WIDE)) return false;
   if (crosses(linear) && !probeRead(linear, WIDE, seg)) return false;
   const low = readSlow(linear, HALF, seg, 0);
   const high = readSlow(advance(linear, HALF, access), HALF, seg, 0);
@@ -38,15 +38,15 @@ export function readWide(linear: u64, seg: u32, to: usize): bool {
   return !faulted();
 }
 
-/** Checks that 16 bytes can be written; nothing is written. */
+/** Checks that 16 bytes can be written that want to be aligned as two halves; nothing is written. */
 export function probeWide(linear: u64, seg: u32): bool {
-  return admissible(linear, seg, dataAccess() | WRITE) && probeWrite(linear, WIDE, seg);
+  return admissible(linear, seg, dataAccess() | WRITE, HALF) && probeWrite(linear, WIDE, seg);
 }
 
 /** Writes 16 bytes from the address `from`; false on failure. */
 export function writeWide(linear: u64, seg: u32, from: usize): bool {
   const access = dataAccess() | WRITE;
-  if (!admissible(linear, seg, access)) return false;
+  if (!admissible(linear, seg, access, WIDE)) return false;
   const next = advance(linear, HALF, access);
   if (crosses(linear)) {
     if (!probeWrite(linear, WIDE, seg)) return false;

@@ -22,6 +22,7 @@ const OFFERED = new Set([
   CpuidFeature.INTEL486,
   CpuidFeature.X64,
   CpuidFeature.ADX,
+  CpuidFeature.AES,
   CpuidFeature.BMI1,
   CpuidFeature.BMI2,
   CpuidFeature.CLFSH,
@@ -29,35 +30,41 @@ const OFFERED = new Set([
   CpuidFeature.CMPXCHG16B,
   CpuidFeature.CPUID,
   CpuidFeature.CX8,
+  CpuidFeature.FPU,
+  CpuidFeature.FPU287,
+  CpuidFeature.FPU387,
   CpuidFeature.FSGSBASE,
+  CpuidFeature.FXSR,
   CpuidFeature.INVPCID,
   CpuidFeature.LZCNT,
+  CpuidFeature.MMX,
   CpuidFeature.MONITOR,
   CpuidFeature.MOVBE,
   CpuidFeature.MSR,
   CpuidFeature.MULTIBYTENOP,
   CpuidFeature.PAUSE,
+  CpuidFeature.PCLMULQDQ,
   CpuidFeature.POPCNT,
   CpuidFeature.PREFETCHW,
   CpuidFeature.RDPMC,
   CpuidFeature.RDTSCP,
   CpuidFeature.SEP,
+  CpuidFeature.SHA,
   CpuidFeature.SMAP,
+  CpuidFeature.SSE,
+  CpuidFeature.SSE2,
+  CpuidFeature.SSE3,
+  CpuidFeature.SSE4_1,
+  CpuidFeature.SSE4_2,
+  CpuidFeature.SSSE3,
   CpuidFeature.SYSCALL,
   CpuidFeature.TSC,
 ]);
 
-/** Integer instructions that came with a vector extension: they touch no vector register. */
+/** Instructions whose features are not offered otherwise. */
 const OFFERED_MNEMONICS = new Set([
-  Mnemonic.Sfence,
-  Mnemonic.Lfence,
-  Mnemonic.Mfence,
-  Mnemonic.Prefetchnta,
-  Mnemonic.Prefetcht0,
-  Mnemonic.Prefetcht1,
-  Mnemonic.Prefetcht2,
+  // 3DNow! has it too.
   Mnemonic.Prefetch,
-  Mnemonic.Crc32,
   // Hypercalls of either vendor.
   Mnemonic.Vmcall,
   Mnemonic.Vmmcall,
@@ -218,6 +225,8 @@ export function fillStrings(data: Uint8Array, random: Random): void {
     // Now and then enough prefixes to pass the limit of 15 bytes.
     const prefixes = kind === 1 ? random.below(15) : random.below(4) * random.below(2);
     for (let i = 0; i < prefixes; i++) data[next++] = random.pick(PREFIXES);
+    // The last prefix is part of the opcode in most of the vector space.
+    if (random.oneIn(4)) data[next++] = random.pick([0x66, 0xf2, 0xf3]);
     if (random.oneIn(3)) data[next++] = 0x40 | random.below(16);
     if (next > at + STRIDE - 5) continue;
     switch (random.below(8)) {

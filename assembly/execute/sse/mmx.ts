@@ -23,8 +23,9 @@ import { fourWords } from "./shuffle";
 
 @inline function control(u: usize): u32 { return <u32>uopImm(u) & 0xff; }
 
-/** EMMS: all registers empty. */
+/** EMMS: all registers empty, TOP 0. */
 export function emms(): i32 {
+  enterMmx();
   store<u8>(X87_TAGS, 0);
   return Status.NEXT;
 }

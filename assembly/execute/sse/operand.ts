@@ -21,11 +21,11 @@ import {
   YMM,
 } from "../../layout";
 import { uopDst, uopSeg, uopSrc } from "../../decode/uop";
-import { hostRead, hostWrite, isCanonical } from "../../mmu/tables";
+import { hostRead, hostWrite } from "../../mmu/tables";
 import { readSlow, writeData } from "../../vcpu/access";
-import { linear, linearForWrite } from "../../vcpu/address";
-import { raise, raiseGP, raiseNM, raiseSegment, raiseUD } from "../../vcpu/fault";
-import { faulted } from "../../vcpu/state";
+import { effectiveAddress, linear, linearForWrite } from "../../vcpu/address";
+import { clearFault, raise, raiseGP, raiseNM, raiseUD } from "../../vcpu/fault";
+import { faulted, segEffective } from "../../vcpu/state";
 import { readWide, writeWide } from "../../vcpu/wide";
 import { CR0_EM, CR0_NE, CR0_TS, CR4_OSFXSR } from "../../x86/control";
 import { VECTOR_MF } from "../../x86/vectors";
@@ -100,11 +100,14 @@ function memorySource128u(u: usize): usize {
   if (host < load<u64>(DATA_LIMIT) && (<u32>at & 0xfff) <= 4096 - 16) return <usize>host;
   return readWide(at, uopSeg(u), VECTOR_SCRATCH) ? VECTOR_SCRATCH : 0;
 }
-/** #GP(0) for an operand that is not aligned, after the faults of its address. */
-function misaligned(at: u64, seg: u32): void {
-  if (faulted()) return;
-  if (isCanonical(at) && isCanonical(at + 15)) raiseGP();
-  else raiseSegment(seg);
+/** #GP(0) for an operand that is not aligned: no fault of its address comes before it (measured). */
+function misaligned(): void {
+  clearFault();
+  raiseGP();
+}
+/** The segment does not allow the access, which is raised; but alignment has the precedence. */
+function refused(u: usize): void {
+  if (((<u32>effectiveAddress(u) + <u32>segEffective(uopSeg(u))) & 15) != 0) misaligned();
 }
 
 /** XMM register or 16 aligned bytes. */
@@ -112,12 +115,14 @@ export function source128(u: usize): usize {
   if (!isMemory(u)) return xmm(uopSrc(u));
   const at = linear(u, 16);
   if ((<u32>at & 15) != 0) {
-    misaligned(at, uopSeg(u));
+    misaligned();
     return 0;
   }
   const host = hostRead(at);
   if (host < load<u64>(DATA_LIMIT)) return <usize>host;
-  return readWide(at, uopSeg(u), VECTOR_SCRATCH) ? VECTOR_SCRATCH : 0;
+  if (!faulted()) return readWide(at, uopSeg(u), VECTOR_SCRATCH) ? VECTOR_SCRATCH : 0;
+  refused(u);
+  return 0;
 }
 /** XMM register or 16 bytes anywhere. */
 export function source128u(u: usize): usize { return isMemory(u) ? memorySource128u(u) : xmm(uopSrc(u)); }
@@ -143,7 +148,7 @@ export function store128(u: usize, from: usize, aligned: bool): bool {
   const at = linearForWrite(u, 16);
   const offset = <u32>at & 0xfff;
   if (aligned && (offset & 15) != 0) {
-    misaligned(at, uopSeg(u));
+    misaligned();
     return false;
   }
   const host = hostWrite(at);
@@ -151,6 +156,7 @@ export function store128(u: usize, from: usize, aligned: bool): bool {
     v128.store(<usize>host, v128.load(from));
     return true;
   }
+  if (aligned && faulted()) refused(u);
   return writeWide(at, uopSeg(u), from);
 }
 /** Writes a value to the memory operand; false when it faulted. */

@@ -165,7 +165,9 @@ function summarise(hunter: Hunter, selected: readonly Instance[], done: number, 
   const failed = [...hunter.failures].sort((a, b) => b[1] - a[1]);
   const total = failed.reduce((sum, [, count]) => sum + count, 0);
   if (failed.length > 0)
-    console.log(`\nforms that differ: ${failed.map(([key, count]) => `${key} ${count}`).join("  ")}`);
+    console.log(
+      `\nforms that differ: ${failed.map(([key, count]) => `${key} ${count}/${hunter.counts.get(key)}`).join("  ")}`,
+    );
   console.log(
     `${done} cases of ${selected.length} forms, ${Math.min(...counts)} to ${Math.max(...counts)} per form, ${total} mismatches, ${seconds.toFixed(0)} s`,
   );

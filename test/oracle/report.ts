@@ -2,7 +2,9 @@
 // cleared while the two sides still differ.
 
 import { Decoder, Formatter, FormatterSyntax } from "iced-x86";
-import { type Case, FieldOffset, type Outcome } from "./records.js";
+import { hex } from "./float-compare.js";
+import { Image } from "./float-state.js";
+import { type Case, FieldOffset, imageOf, type Outcome } from "./records.js";
 
 export interface Failure {
   readonly item: Case;
@@ -33,7 +35,46 @@ export async function minimise(
   await attempt((view) => view.setUint16(FieldOffset.PATCH_LENGTH, 0, true));
   await attempt((view) => view.setBigUint64(FieldOffset.FS_BASE, 0n, true));
   await attempt((view) => view.setBigUint64(FieldOffset.GS_BASE, 0n, true));
+  if (item.input[FieldOffset.WITH_FLOAT]) await minimiseFloat(attempt);
   return best;
+}
+
+/** State at rest, then registers of zeros, where the difference stays. */
+async function minimiseFloat(attempt: (change: (view: DataView) => void) => Promise<void>): Promise<void> {
+  const image = FieldOffset.IMAGE;
+  await attempt((view) => view.setUint32(image + Image.MXCSR, 0x1f80, true));
+  await attempt((view) => view.setUint16(image + Image.FCW, 0x37f, true));
+  await attempt((view) => view.setUint16(image + Image.FSW, view.getUint16(image + Image.FSW, true) & 0x3800, true));
+  await attempt((view) => view.setUint16(image + Image.FSW, 0, true));
+  await attempt((view) => view.setUint8(image + Image.TAGS, 0xff));
+  const clear = (at: number) => (view: DataView) => {
+    for (let i = 0; i < 16; i++) view.setUint8(image + at + i, 0);
+  };
+  await attempt((view) => {
+    for (let i = 0; i < 16; i++) clear(Image.XMM + i * 16)(view);
+  });
+  await attempt((view) => {
+    for (let i = 2; i < 8; i++) clear(Image.ST + i * 16)(view);
+  });
+  for (let i = 0; i < 16; i++) await attempt(clear(Image.XMM + i * 16));
+  for (let i = 0; i < 8; i++) await attempt(clear(Image.ST + i * 16));
+}
+
+function describeFloat(image: Uint8Array): string[] {
+  const view = new DataView(image.buffer, image.byteOffset, image.byteLength);
+  const word = (at: number): string => view.getUint16(at, true).toString(16);
+  const registers: string[] = [];
+  for (let i = 0; i < 8; i++) {
+    const value = hex(image, Image.ST + i * 16, 10);
+    if (!/^0*$/.test(value)) registers.push(`st${i}=${value}`);
+  }
+  for (let i = 0; i < 16; i++) {
+    const value = hex(image, Image.XMM + i * 16, 16);
+    if (!/^0*$/.test(value)) registers.push(`xmm${i}=${value}`);
+  }
+  const tags = image[Image.TAGS]!.toString(16);
+  const mxcsr = view.getUint32(Image.MXCSR, true).toString(16);
+  return [`  fcw=${word(Image.FCW)} fsw=${word(Image.FSW)} tags=${tags} mxcsr=${mxcsr}`, `  ${registers.join(" ")}`];
 }
 
 /** What differs, without the values. */
@@ -72,6 +113,7 @@ export function describeCase(item: Case, outcome: Outcome, differences: readonly
     `  ${registers.join(" ")} ip=${ip.toString(16)} flags=${view.getUint32(FieldOffset.FLAGS, true).toString(16)}`,
   ];
   if (mode !== 64) lines.push(`  ${selectors.join(" ")}`);
+  if (item.input[FieldOffset.WITH_FLOAT]) lines.push(...describeFloat(imageOf(item.input)));
   if (patched > 0)
     lines.push(
       `  [region ${view.getUint16(FieldOffset.PATCH_OFFSET, true).toString(16)}] = ${Buffer.from(patch).toString("hex")}`,

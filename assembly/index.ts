@@ -133,7 +133,7 @@ export function decode(length: u32, mode: u32): i32 {
   const used = decodeBytes(DECODE_BUFFER, length, mode, DECODE_UOP);
   if (used == 0) return 0;
   const op = load<u16>(DECODE_UOP);
-  if (op == Op.INVALID || op == Op.TOO_LONG || op == Op.X87 || op == Op.VECTOR) return -1;
+  if (op == Op.INVALID || op == Op.TOO_LONG || op == Op.VECTOR) return -1;
   return used;
 }
 

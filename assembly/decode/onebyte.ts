@@ -40,6 +40,7 @@ import { Op } from "./op";
 import { twoByte } from "./twobyte";
 import { Ea, UOP_EA, ZERO_OFFSET, UOP_BASE, UOP_INDEX, UOP_SCALE, UOP_DISP } from "./uop";
 import { vex2, vex3 } from "./vex";
+import { x87 } from "./x87";
 import { conditional, flatStack32, jump } from "./branch";
 
 const CMP: u32 = 7;
@@ -223,8 +224,7 @@ export function oneByte(u: usize): void {
     case 0xd6: legacyOnly(); emit(u, Op.SALC, 0); break;
     case 0xd7: implied(u, Op.XLAT, 0); break;
     case 0xd8: case 0xd9: case 0xda: case 0xdb: case 0xdc: case 0xdd: case 0xde: case 0xdf:
-      rmReg(u, Op.X87, operandSize);
-      setImm(u, opcode & 7);
+      x87(u, opcode);
       break;
     case 0xe0: loop(u, Op.LOOPNE); break;
     case 0xe1: loop(u, Op.LOOPE); break;

@@ -31,6 +31,7 @@ import { extension, gpr, isRegister, modrm, readRegisters, reg, rm } from "./mod
 import { Op } from "./op";
 import { Ea, UOP_EA } from "./uop";
 import { vector0f, vector38, vector3a } from "./vector";
+import { x87State } from "./x87";
 
 export function twoByte(u: usize): void {
   const opcode = byte();
@@ -254,6 +255,7 @@ function group15(u: usize): void {
     return;
   }
   if (extension == 7 && !prefix66 && repeat == 0) rmOnly(u, Op.CLFLUSH, 0);
+  else if (extension < 2 && repeat == 0 && !prefix66) x87State(u);
   else if (extension < 4 && repeat == 0 && !prefix66) rmOnly(u, Op.VECTOR, operandSize);
   else invalid();
 }

@@ -1,18 +1,18 @@
-// Port I/O and waiting (SDM vol. 2, IN, OUT, HLT, PAUSE, MONITOR, MWAIT, FWAIT; vol. 1, 18.5 for the right
+// Port I/O and waiting (SDM vol. 2, IN, OUT, HLT, PAUSE, MONITOR, MWAIT; vol. 1, 18.5 for the right
 // to use a port). Ports of the core's own devices are served here, the others by the host: the instruction
 // leaves with nothing committed and is executed again with the host's answer (vcpu/exit).
 
-import { ACTIVITY, CONTEXT_STALE, INTERCEPTS, PROCESSOR_COUNT, TURN_LEFT } from "../layout";
+import { ACTIVITY, CONTEXT_STALE, INTERCEPTS, PROCESSOR_COUNT, RECLIP, TURN_LEFT } from "../layout";
 import { uopImm, uopSize } from "../decode/uop";
-import { interruptPending, portIsCore, portRead, portWrite } from "../chipset/ports";
+import { interruptPending } from "../chipset/interrupts";
+import { portIsCore, portRead, portWrite } from "../chipset/ports";
 import { notePortAccess } from "../vcpu/debug";
 import { EXIT_WRITE, ExitReason, hostAccess } from "../vcpu/exit";
-import { raiseGP, raiseNM, raiseUD } from "../vcpu/fault";
+import { raiseGP, raiseUD } from "../vcpu/fault";
 import { INTERCEPT_HLT } from "../vcpu/intercept";
 import { ioAllowed } from "../vcpu/ioperm";
-import { RAX, RCX, RDX, cpl, cr0, faulted, reg16, reg32, regRead, regWrite } from "../vcpu/state";
+import { RAX, RCX, RDX, cpl, faulted, reg16, reg32, regRead, regWrite } from "../vcpu/state";
 import { Activity, Status } from "../vcpu/status";
-import { CR0_MP, CR0_TS } from "../x86/control";
 
 /** Reads `bytes` from a port with permission granted; test faulted(). `flags`: ExitFlag bits. */
 export function portInput(port: u32, bytes: u32, flags: u32): u32 {
@@ -28,9 +28,9 @@ export function portOutput(port: u32, bytes: u32, value: u32, flags: u32): bool 
   notePortAccess(port, bytes);
   return true;
 }
-/** A write to a device of the core may have raised an interrupt or moved A20: then the run loop must look. */
+/** A write to a device of the core may have raised an interrupt, set a timer or moved A20: then the run loop must look. */
 @inline export function afterOutput(port: u32): i32 {
-  return portIsCore(port) && (interruptPending() || load<u32>(CONTEXT_STALE) != 0) ? Status.SYNC : Status.NEXT;
+  return portIsCore(port) && (interruptPending() || (load<u32>(CONTEXT_STALE) | load<u32>(RECLIP)) != 0) ? Status.SYNC : Status.NEXT;
 }
 
 function input(u: usize, port: u32): i32 {
@@ -69,10 +69,6 @@ export function pause(u: usize): i32 {
   if (load<u32>(PROCESSOR_COUNT) <= 1) return Status.NEXT;
   store<u32>(TURN_LEFT, 0);
   return Status.SYNC;
-}
-/** WAIT: pending x87 exceptions, after the check that the task owns the unit. */
-export function fwait(u: usize): i32 {
-  return (cr0() & (CR0_MP | CR0_TS)) == (CR0_MP | CR0_TS) ? raiseNM() : Status.NEXT;
 }
 /** MONITOR arms nothing: the MWAIT that follows may always end at once. */
 export function monitor(u: usize): i32 {

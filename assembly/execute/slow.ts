@@ -28,8 +28,8 @@ import { callInd, callNear, jccNear, jcxz, jmpInd, jmpNear, loop_, loope, loopne
 import { aaa, aad, aam, aas, daa, das, salc } from "./decimal";
 import { bound, callFar, callFarM, int1, int3, int_, into, iret, jmpFar, jmpFarM, retFar, ud } from "./far";
 import { clac, clc, cld, cli, cmc, lahf, popf, pushf, sahf, stac, stc, std, sti } from "./flags";
-import { vector, x87 } from "./fpu";
-import { fwait, hlt, inDx, inImm, monitor, mwait, outDx, outImm, pause } from "./io";
+import { vector } from "./fpu";
+import { hlt, inDx, inImm, monitor, mwait, outDx, outImm, pause } from "./io";
 import { cmov, loadFar, movFromSeg, movToSeg, nopRm, setccM, xlat } from "./move";
 import { div, idiv, imul1, imul2, imul3, mul } from "./muldiv";
 import {
@@ -70,6 +70,7 @@ import {
   shrdI,
 } from "./shift";
 import { vector0f, vector38, vector3a } from "./sse/dispatch";
+import { fwait, x87 } from "./x87/dispatch";
 import { enter, leave, pop, popSeg, popa, push, pushImm, pushSeg, pusha } from "./stack";
 import { cmps, ins, lods, movs, outs, scas, stos } from "./string";
 import {
@@ -289,7 +290,7 @@ export function slow(op: u32, u: usize): i32 {
     case Op.VMMCALL: return vmmcall(u);
     case Op.CLFLUSH: return clflush(u);
     case Op.FENCE: return fence(u);
-    // floating point and vectors: availability checks only, for now
+    // floating point and vectors
     case Op.X87: return x87(u);
     case Op.VECTOR: return vector(u);
     // MMX, SSE, AES, PCLMULQDQ, SHA (execute/sse, crypto)

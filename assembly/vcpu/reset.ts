@@ -38,6 +38,7 @@ import {
   TRAP_PENDING,
   X87,
   X87_CONTROL,
+  X87_TAGS,
   XCR0,
   ZERO,
 } from "../layout";
@@ -68,6 +69,7 @@ const MISC_ENABLE: u64 = 1;
 /** IA32_FEATURE_CONTROL: locked, nothing enabled. */
 const FEATURE_CONTROL: u64 = 1;
 const MXCSR_DEFAULT: u32 = 0x1f80;
+const X87_CONTROL_RESET: u32 = 0x40;
 
 /** Registers that both kinds set. */
 function resetRegisters(): void {
@@ -134,7 +136,10 @@ export function resetProcessor(kind: ResetKind = ResetKind.RESET): void {
   store<u64>(CR0, CR0_ET | caching);
   if (kind == ResetKind.RESET) {
     resetMsrs(boot);
-    memory.fill(X87, 0, X87_CONTROL - X87);
+    // All zeros but the control word; every x87 register is in use, as +0.0 (SDM vol. 3, table 9-1).
+    memory.fill(X87, 0, MXCSR - X87);
+    store<u16>(X87_CONTROL, X87_CONTROL_RESET);
+    store<u8>(X87_TAGS, 0xff);
     store<u64>(XCR0, 1);
     store<u32>(MXCSR, MXCSR_DEFAULT);
   }

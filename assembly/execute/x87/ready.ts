@@ -1,0 +1,39 @@
+// Whether an ESC instruction may execute, and the record of the last one (SDM vol. 1, 8.1.8-8.1.9; vol. 3, 2.5,
+// 6.15 #NM and #MF; APM vol. 1, 6.2.4, vol. 2, 8.2.17). #NM comes before #MF, and both before the memory operand's faults.
+//
+// A pending unmasked exception is #MF at the next waiting instruction if CR0.NE is set. Otherwise the processor asserts
+// FERR#, which the PC wires to IRQ 13, and waits for the interrupt: FREEZE.
+
+import { X87_CS, X87_DP, X87_DS, X87_IP, X87_OPCODE } from "../../layout";
+import { uopImm, uopSeg } from "../../decode/uop";
+import { effectiveAddress } from "../../vcpu/address";
+import { raise, raiseNM } from "../../vcpu/fault";
+import { cr0, ripOf, segSelector } from "../../vcpu/state";
+import { CR0_EM, CR0_TS } from "../../x86/control";
+import { CS } from "../../x86/segment";
+import { VECTOR_MF } from "../../x86/vectors";
+import { isMemory } from "../operand";
+import { status, STATUS_ES } from "./registers";
+
+/** The unit is there and belongs to the task; false: #NM is raised. */
+export function available(): bool {
+  if ((cr0() & (CR0_EM | CR0_TS)) == 0) return true;
+  raiseNM();
+  return false;
+}
+/** No exception is pending; false: #MF is raised. */
+export function quiet(): bool {
+  if ((status() & STATUS_ES) == 0) return true;
+  raise(VECTOR_MF);
+  return false;
+}
+
+/** FIP, FDP and FOP of an instruction that has completed. Control instructions leave no record. */
+export function record(u: usize): void {
+  store<u64>(X87_IP, ripOf(u));
+  store<u16>(X87_CS, segSelector(CS));
+  store<u16>(X87_OPCODE, <u32>uopImm(u) & 0x7ff);
+  if (!isMemory(u)) return;
+  store<u64>(X87_DP, effectiveAddress(u));
+  store<u16>(X87_DS, segSelector(uopSeg(u)));
+}

@@ -16,6 +16,59 @@ import {
   sha256Message2,
   sha256Rounds,
 } from "../crypto/sha";
+import { rcpps, rcpss, rsqrtps, rsqrtss } from "./approximate";
+import {
+  addpd,
+  addps,
+  addsd,
+  addss,
+  divpd,
+  divps,
+  divsd,
+  divss,
+  maxpd,
+  maxps,
+  maxsd,
+  maxss,
+  minpd,
+  minps,
+  minsd,
+  minss,
+  mulpd,
+  mulps,
+  mulsd,
+  mulss,
+  sqrtpd,
+  sqrtps,
+  sqrtsd,
+  sqrtss,
+  subpd,
+  subps,
+  subsd,
+  subss,
+} from "./arithmetic";
+import { cmppd, cmpps, cmpsd, cmpss, comisd, comiss, ucomisd, ucomiss } from "./compare";
+import {
+  cvtdq2pd,
+  cvtdq2ps,
+  cvtpd2dq,
+  cvtpd2ps,
+  cvtps2dq,
+  cvtps2pd,
+  cvtsd2si,
+  cvtsd2ss,
+  cvtsi2sd,
+  cvtsi2ss,
+  cvtss2sd,
+  cvtss2si,
+  cvttpd2dq,
+  cvttps2dq,
+  cvttsd2si,
+  cvttss2si,
+} from "./convert";
+import { cvtpd2pi, cvtpi2pd, cvtpi2ps, cvtps2pi, cvttpd2pi, cvttps2pi } from "./convert-mmx";
+import { dppd, dpps } from "./dot";
+import { addsubpd, addsubps, haddpd, haddps, hsubpd, hsubps } from "./horizontal";
 import { maskMoveMmx, maskMoveXmm } from "./mask";
 import {
   alignRightMmx,
@@ -66,6 +119,7 @@ import {
 } from "./move";
 import { mmxReady, sseReady, x87Quiet, xmmDst } from "./operand";
 import { packed0f, packed38, packedMmx0f, packedMmx38 } from "./packed";
+import { roundpd, roundps, roundsd, roundss } from "./round";
 import { shiftGroup, shiftGroupMmx } from "./shift";
 import {
   alignRight,
@@ -122,8 +176,25 @@ function plain0f(u: usize, opcode: u32): i32 {
     case 0x17: return storeHigh(u);
     case 0x28: return loadAligned(u);
     case 0x29: case 0x2b: return storeAligned(u);
+    case 0x2a: return cvtpi2ps(u);
+    case 0x2c: return cvttps2pi(u);
+    case 0x2d: return cvtps2pi(u);
+    case 0x2e: return ucomiss(u);
+    case 0x2f: return comiss(u);
     case 0x50: return moveMaskSingle(u);
+    case 0x51: return sqrtps(u);
+    case 0x52: return rsqrtps(u);
+    case 0x53: return rcpps(u);
     case 0x54: case 0x55: case 0x56: case 0x57: return logic(u, opcode);
+    case 0x58: return addps(u);
+    case 0x59: return mulps(u);
+    case 0x5a: return cvtps2pd(u);
+    case 0x5b: return cvtdq2ps(u);
+    case 0x5c: return subps(u);
+    case 0x5d: return minps(u);
+    case 0x5e: return divps(u);
+    case 0x5f: return maxps(u);
+    case 0xc2: return cmpps(u);
     case 0xc6: return shuffleSingle(u);
     default: return raiseUD();
   }
@@ -170,8 +241,22 @@ function operand0f(u: usize, opcode: u32): i32 {
     case 0x17: return storeHigh(u);
     case 0x28: case 0x6f: return loadAligned(u);
     case 0x29: case 0x2b: case 0x7f: case 0xe7: return storeAligned(u);
+    case 0x2a: return cvtpi2pd(u);
+    case 0x2c: return cvttpd2pi(u);
+    case 0x2d: return cvtpd2pi(u);
+    case 0x2e: return ucomisd(u);
+    case 0x2f: return comisd(u);
     case 0x50: return moveMaskDouble(u);
+    case 0x51: return sqrtpd(u);
     case 0x54: case 0x55: case 0x56: case 0x57: return logic(u, opcode);
+    case 0x58: return addpd(u);
+    case 0x59: return mulpd(u);
+    case 0x5a: return cvtpd2ps(u);
+    case 0x5b: return cvtps2dq(u);
+    case 0x5c: return subpd(u);
+    case 0x5d: return minpd(u);
+    case 0x5e: return divpd(u);
+    case 0x5f: return maxpd(u);
     case 0x60: case 0x61: case 0x62: case 0x63: case 0x64: case 0x65: case 0x66: case 0x67:
     case 0x68: case 0x69: case 0x6a: case 0x6b: case 0x6c: case 0x6d: case 0x74: case 0x75: case 0x76:
     case 0xd1: case 0xd2: case 0xd3: case 0xd4: case 0xd5: case 0xd8: case 0xd9: case 0xda: case 0xdb:
@@ -183,12 +268,17 @@ function operand0f(u: usize, opcode: u32): i32 {
     case 0x6e: return fromGeneral(u);
     case 0x70: return shuffleDoublewords(u);
     case 0x71: case 0x72: case 0x73: return shiftGroup(u);
+    case 0x7c: return haddpd(u);
+    case 0x7d: return hsubpd(u);
     case 0x7e: return toGeneral(u, xmmDst(u));
+    case 0xc2: return cmppd(u);
     case 0xc4: return insertWord(u);
     case 0xc5: return extractWordToReg(u);
     case 0xc6: return shuffleDouble(u);
+    case 0xd0: return addsubpd(u);
     case 0xd6: return storeQuadword(u);
     case 0xd7: return moveMaskBytes(u);
+    case 0xe6: return cvttpd2dq(u);
     case 0xf7: return maskMoveXmm(u);
     default: return raiseUD();
   }
@@ -201,11 +291,27 @@ function scalarSingle0f(u: usize, opcode: u32): i32 {
     case 0x11: return storeSingle(u);
     case 0x12: return duplicateEven(u);
     case 0x16: return duplicateOdd(u);
+    case 0x2a: return cvtsi2ss(u);
+    case 0x2c: return cvttss2si(u);
+    case 0x2d: return cvtss2si(u);
+    case 0x51: return sqrtss(u);
+    case 0x52: return rsqrtss(u);
+    case 0x53: return rcpss(u);
+    case 0x58: return addss(u);
+    case 0x59: return mulss(u);
+    case 0x5a: return cvtss2sd(u);
+    case 0x5b: return cvttps2dq(u);
+    case 0x5c: return subss(u);
+    case 0x5d: return minss(u);
+    case 0x5e: return divss(u);
+    case 0x5f: return maxss(u);
     case 0x6f: return loadUnaligned(u);
     case 0x70: return shuffleHighWords(u);
     case 0x7e: return loadQuadword(u);
     case 0x7f: return storeUnaligned(u);
+    case 0xc2: return cmpss(u);
     case 0xd6: return x87Quiet() ? mmxToXmm(u) : Status.FAULT;
+    case 0xe6: return cvtdq2pd(u);
     default: return raiseUD();
   }
 }
@@ -216,8 +322,24 @@ function scalarDouble0f(u: usize, opcode: u32): i32 {
     case 0x10: return loadDouble(u);
     case 0x11: return storeDouble(u);
     case 0x12: return duplicateDouble(u);
+    case 0x2a: return cvtsi2sd(u);
+    case 0x2c: return cvttsd2si(u);
+    case 0x2d: return cvtsd2si(u);
+    case 0x51: return sqrtsd(u);
+    case 0x58: return addsd(u);
+    case 0x59: return mulsd(u);
+    case 0x5a: return cvtsd2ss(u);
+    case 0x5c: return subsd(u);
+    case 0x5d: return minsd(u);
+    case 0x5e: return divsd(u);
+    case 0x5f: return maxsd(u);
     case 0x70: return shuffleLowWords(u);
+    case 0x7c: return haddps(u);
+    case 0x7d: return hsubps(u);
+    case 0xc2: return cmpsd(u);
+    case 0xd0: return addsubps(u);
     case 0xd6: return x87Quiet() ? xmmToMmx(u) : Status.FAULT;
+    case 0xe6: return cvtpd2dq(u);
     case 0xf0: return loadUnaligned(u);
     default: return raiseUD();
   }
@@ -273,6 +395,10 @@ export function vector3a(u: usize): i32 {
 /** Prefix 66. */
 function operand3a(u: usize, opcode: u32): i32 {
   switch (opcode) {
+    case 0x08: return roundps(u);
+    case 0x09: return roundpd(u);
+    case 0x0a: return roundss(u);
+    case 0x0b: return roundsd(u);
     case 0x0c: return blend(u, 4);
     case 0x0d: return blend(u, 8);
     case 0x0e: return blend(u, 2);
@@ -284,6 +410,8 @@ function operand3a(u: usize, opcode: u32): i32 {
     case 0x20: return insertByte(u);
     case 0x21: return insertSingle(u);
     case 0x22: return insertDoubleword(u);
+    case 0x40: return dpps(u);
+    case 0x41: return dppd(u);
     case 0x42: return sumAbsoluteBlocks(u);
     case 0x44: return pclmulqdq(u);
     case 0x60: return compareMask(u, true);

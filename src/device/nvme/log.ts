@@ -14,7 +14,8 @@ const DATA_UNIT = 512_000;
 const HOUR = 3600e9;
 /** Kelvin: 37 degrees Celsius, for ever. */
 export const TEMPERATURE = 310;
-export const WARNING_TEMPERATURE = 0x01;
+/** Bit of the critical warnings. */
+export const WARNING_TEMPERATURE = 1 << 1;
 
 export interface ErrorRecord {
   queue: number;

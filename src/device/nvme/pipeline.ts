@@ -75,6 +75,7 @@ export class Pipeline {
     this.#entries = [];
     this.#busyUntil = 0;
     this.#posted.clear();
+    this.#pollAt = Number.POSITIVE_INFINITY;
     this.#timer.cancel();
   }
 
@@ -121,7 +122,7 @@ export class Pipeline {
       else slow = true;
     }
     if (!slow) this.#pollAt = Number.POSITIVE_INFINITY;
-    else if (this.#pollAt <= now || this.#pollAt === Number.POSITIVE_INFINITY) this.#pollAt = now + POLL;
+    else if (this.#pollAt === Number.POSITIVE_INFINITY) this.#pollAt = now + POLL;
     next = Math.min(next, this.#pollAt);
     if (next === Number.POSITIVE_INFINITY) this.#timer.cancel();
     else this.#timer.set(next);
@@ -129,6 +130,7 @@ export class Pipeline {
 
   #expired(): void {
     const now = this.#host.nanoseconds;
+    if (this.#pollAt <= now) this.#pollAt = Number.POSITIVE_INFINITY;
     for (let n = 0; n < this.#entries.length && this.#host.busMaster; ) {
       const entry = this.#entries[n];
       if (entry.due > now) break;

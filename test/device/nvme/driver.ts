@@ -116,6 +116,8 @@ export class QueuePair {
 export interface DriverOptions extends NvmeOptions {
   memory?: number;
   disk?: Disk;
+  /** Other disks on the bus in front of this one. */
+  before?: number;
 }
 
 export class Driver {
@@ -123,18 +125,22 @@ export class Driver {
   readonly pci: PciBus;
   readonly controller: NvmeController;
   readonly disk: Disk;
+  /** Number on the bus. */
+  readonly device: number;
   readonly base: number;
   admin!: QueuePair;
 
   constructor(options: DriverOptions = {}) {
     this.disk = options.disk ?? new MemoryDisk(4 * MIB);
     this.controller = new NvmeController(this.disk, options);
-    this.pci = new PciBus([this.controller]);
+    const others = Array.from({ length: options.before ?? 0 }, () => new NvmeController(new MemoryDisk(512)));
+    this.pci = new PciBus([...others, this.controller]);
+    this.device = others.length + 1;
     this.bus = new TestBus(options.memory ?? 16 * MIB);
     this.bus.attach(this.pci);
-    const low = this.bus.configRead(1, 0x10, 4);
-    this.base = this.bus.configRead(1, 0x14, 4) * 2 ** 32 + (low - (low & 0xf));
-    this.bus.configWrite(1, 4, 2, 6);
+    const low = this.bus.configRead(this.device, 0x10, 4);
+    this.base = this.bus.configRead(this.device, 0x14, 4) * 2 ** 32 + (low - (low & 0xf));
+    this.bus.configWrite(this.device, 4, 2, 6);
   }
 
   read(offset: number): number {
@@ -155,7 +161,7 @@ export class Driver {
       this.bus.store(this.base + 0x2000 + vector * 16, 8, 0xfee0_0000n);
       this.bus.store(this.base + 0x2008 + vector * 16, 8, BigInt(0x40 + vector));
     }
-    this.bus.configWrite(1, 0x52, 2, 0x8000);
+    this.bus.configWrite(this.device, 0x52, 2, 0x8000);
   }
 
   /** Enables the controller with admin queues of `size` entries and pages of 4 KiB << `pageShift`. */

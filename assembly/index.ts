@@ -1,6 +1,10 @@
 // Every export of the core, and nothing else: the only file the host may know. Arguments and results are
 // 32-bit; 64-bit values travel in the VALUE cells (layout.ts), because an i64 costs a BigInt at the border.
 
+import { startApic } from "./chipset/apic-access";
+import { clockReset } from "./chipset/clock";
+import { updatePending } from "./chipset/interrupts";
+import { resetLapic } from "./chipset/lapic";
 import { chipsetReset } from "./chipset/ports";
 import { codeWritten, resetCache } from "./decode/cache";
 import { decode as decodeBytes } from "./decode/decode";
@@ -39,7 +43,8 @@ import { markAddressSpaceStale, markContextStale } from "./vcpu/state";
 import { EventType } from "./x86/vectors";
 
 export { setA20, setInterruptLine, uartInput } from "./chipset/ports";
-export { message, schedule } from "./chipset/clock";
+export { message } from "./chipset/messages";
+export { schedule } from "./chipset/schedule";
 
 /** Prepares a partition whose plan the host has written. Once, before anything else. */
 export function init(): void {
@@ -48,11 +53,13 @@ export function init(): void {
   setCodeCallback(code.index);
   resetCache();
   loadCpuidDefaults();
-  chipsetReset();
+  startApic();
+  clockReset();
   store<u32>(TURN_LEFT, TURN_TICKS);
   const count = load<u32>(PROCESSOR_COUNT);
   for (let n: u32 = 0; n < count; n++) reset(n);
   selectProcessor(0);
+  chipsetReset();
 }
 
 /** Architectural RESET state of one processor; those behind the first wait for a start-up IPI. */
@@ -60,9 +67,13 @@ export function reset(processor: u32): void {
   selectProcessor(processor);
   store<u32>(PROCESSOR_INDEX, processor);
   resetProcessor();
+  resetLapic(processor);
 }
 /** State of the core's devices after power-on. */
-export function resetChipset(): void { chipsetReset(); }
+export function resetChipset(): void {
+  chipsetReset();
+  updatePending();
+}
 
 export function select(processor: u32): void { selectProcessor(processor); }
 /** The host wrote registers of the selected processor. */
@@ -133,7 +144,7 @@ export function decode(length: u32, mode: u32): i32 {
   const used = decodeBytes(DECODE_BUFFER, length, mode, DECODE_UOP);
   if (used == 0) return 0;
   const op = load<u16>(DECODE_UOP);
-  if (op == Op.INVALID || op == Op.TOO_LONG || op == Op.VECTOR) return -1;
+  if (op == Op.INVALID || op == Op.TOO_LONG) return -1;
   return used;
 }
 

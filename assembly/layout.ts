@@ -273,6 +273,18 @@ export const CLOCK: usize = PARTITION + 0x68;
 export const NEXT_EVENT: usize = PARTITION + 0x70;
 /** Clock at which the host wants to be called (u64): the earliest timer of its devices. */
 export const HOST_DEADLINE: usize = PARTITION + 0x78;
+/** The interrupt controllers have an interrupt for the running processor. */
+export const INTR: usize = PARTITION + 0x80;
+/** An instruction has moved NEXT_EVENT or signalled a processor: the slice must end. */
+export const RECLIP: usize = PARTITION + 0x84;
+/** The interpreter runs blocks: FUEL, and so the clock, is exact only where it calls out of line. */
+export const IN_BLOCK: usize = PARTITION + 0x88;
+/** CoreDevice bits (chipset/presence): what the partition has. */
+export const CORE_DEVICES: usize = PARTITION + 0x8c;
+/** Non-zero: the host sets CLOCK from real time, and idle time is not skipped. */
+export const REAL_TIME: usize = PARTITION + 0x90;
+/** Some processor has an INIT or start-up interrupt to take. */
+export const SIGNALS: usize = PARTITION + 0x94;
 /** Records of the lookup-table sets: key and LRU (mmu/sets). 64 x 64 bytes. */
 export const SET_RECORDS: usize = PARTITION + 0x100; // ends at PARTITION + 0x1000 (60 sets)
 export const SET_RECORDS_MAX: u32 = 60;
@@ -307,6 +319,13 @@ export const DEBUGCON_OUTPUT: usize = 0xc000; // 4 KiB
 // ---- processors -----------------------------------------------------------------------------------
 export const PROCESSORS: usize = 0x10000;
 export const PROCESSORS_MAX: u32 = 64;
+/** Local APIC of each processor (chipset/lapic). */
+export const LAPICS: usize = 0x90000;
+export const LAPIC_SIZE: usize = 0x200;
+export const IOAPIC: usize = 0x98000; // 512 bytes (chipset/ioapic)
+export const PIT: usize = 0x98200; // 512 bytes (chipset/pit)
+/** End of the blocks above. */
+export const INTERRUPT_PATH_END: usize = 0x98400;
 
 // ---- fixed tables ---------------------------------------------------------------------------------
 /** Static data of the compiled core; must equal asconfig.json's memoryBase. */

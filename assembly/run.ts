@@ -4,14 +4,20 @@
 // (interpret) or alone (step).
 //
 // Ticks: one per instruction, per REP element beyond the first, and per delivered event. BUDGET, turns and
-// slices count ticks, so every loop of a guest ends and any stop point is exact.
+// slices count ticks, so every loop of a guest ends and any stop point is exact. CLOCK adds the ticks of all
+// processors; a slice ends where the next event of a device is due, and where all processors are halted a
+// virtual clock jumps there. Skipped time counts against BUDGET too.
 
-import { acknowledge, interruptPending } from "./chipset/ports";
+import { canWake, expireTimers, isHostDue } from "./chipset/clock";
+import { acknowledge, hasInterrupt, interruptPending, updatePending } from "./chipset/interrupts";
+import { cellOf } from "./chipset/processors";
+import { hasSignal, takeSignal } from "./chipset/signals";
 import { interpret } from "./interpret/interpret";
 import { enterStep } from "./interpret/enter";
 import {
   ACTIVITY,
   BUDGET,
+  CLOCK,
   CODE_PARTIAL,
   CONTEXT_STALE,
   CURRENT_PROCESSOR,
@@ -23,18 +29,22 @@ import {
   FAULT_VECTOR,
   FUEL,
   FUEL_START,
+  IN_BLOCK,
   INJECT,
   INTERRUPT_REQUEST,
+  NEXT_EVENT,
   NMI_BLOCKED,
   NMI_PENDING,
   PROCESSOR_COUNT,
-  PROCESSOR_INDEX,
   PROCESSORS,
+  REAL_TIME,
+  RECLIP,
   REPLAY_COUNT,
   REPLAY_POSITION,
   REPLAY_PROCESSOR,
   SHADOW,
   SHADOW_AT,
+  SIGNALS,
   SINGLE_STEP,
   STATE,
   STATE_SIZE,
@@ -61,9 +71,11 @@ import { VECTOR_DB, WITH_ERROR_CODE } from "./x86/vectors";
 
 // ---- one processor --------------------------------------------------------------------------------
 
-/** Ticks used and not yet added to TICKS. */
+/** Adds the ticks that were used to the processor's and the partition's count. */
 @inline function settle(): void {
-  store<u64>(TICKS, load<u64>(TICKS) + <u64>(load<i32>(FUEL_START) - load<i32>(FUEL)));
+  const used = <u64>(load<i32>(FUEL_START) - load<i32>(FUEL));
+  store<u64>(TICKS, load<u64>(TICKS) + used);
+  store<u64>(CLOCK, load<u64>(CLOCK) + used);
   store<i32>(FUEL_START, load<i32>(FUEL));
 }
 /** An event that was delivered costs a tick; one that failed is still pending in the FAULT cells. */
@@ -73,20 +85,20 @@ import { VECTOR_DB, WITH_ERROR_CODE } from "./x86/vectors";
 @inline function interruptsEnabled(): bool {
   return (load<u32>(SYSTEM_FLAGS) & IF) != 0 && load<u32>(SHADOW) == 0;
 }
-/** An external interrupt is waiting: asked for by the host, or by the interrupt controllers (first processor). */
-@inline function interruptWaiting(): bool {
-  return load<u32>(INTERRUPT_REQUEST) != 0 || (load<u32>(PROCESSOR_INDEX) == 0 && interruptPending());
+@inline function isHaltedOpen(n: u32): bool {
+  return load<u32>(cellOf(n, ACTIVITY)) == Activity.HALTED && (load<u32>(cellOf(n, SYSTEM_FLAGS)) & IF) != 0;
 }
 
-/** The processor could go on if it were given ticks. */
-function runnable(): bool {
-  if (load<u32>(ACTIVITY) == Activity.ACTIVE) return true;
-  if (load<u32>(ACTIVITY) != Activity.HALTED) return false;
+/** Processor n could go on if it were given ticks. */
+function runnable(n: u32): bool {
+  const activity = load<u32>(cellOf(n, ACTIVITY));
+  if (activity == Activity.ACTIVE) return true;
+  if (activity != Activity.HALTED) return false;
   return (
-    (load<u32>(INJECT) >> 31) != 0 ||
-    load<u32>(FAULT) != 0 ||
-    (load<u32>(NMI_PENDING) != 0 && load<u32>(NMI_BLOCKED) == 0) ||
-    ((load<u32>(SYSTEM_FLAGS) & IF) != 0 && interruptWaiting())
+    (load<u32>(cellOf(n, INJECT)) >> 31) != 0 ||
+    load<u32>(cellOf(n, FAULT)) != 0 ||
+    (load<u32>(cellOf(n, NMI_PENDING)) != 0 && load<u32>(cellOf(n, NMI_BLOCKED)) == 0) ||
+    (isHaltedOpen(n) && (load<u32>(cellOf(n, INTERRUPT_REQUEST)) != 0 || hasInterrupt(n)))
   );
 }
 
@@ -154,7 +166,7 @@ function deliverDue(): bool {
     payEvent();
     return true;
   }
-  if (load<u32>(PROCESSOR_INDEX) == 0 && interruptPending()) {
+  if (interruptPending()) {
     store<u32>(ACTIVITY, Activity.ACTIVE);
     deliverInterrupt(acknowledge());
     payEvent();
@@ -198,7 +210,11 @@ function slice(allowance: i32): u32 {
   store<i32>(FUEL, allowance);
   store<i32>(FUEL_START, allowance);
   for (;;) {
-    if (load<u32>(FAULT) != 0) {
+    let alone = false;
+    if (load<u32>(FAULT) == Fault.ALONE) {
+      clearFault();
+      alone = true;
+    } else if (load<u32>(FAULT) != 0) {
       // A fault that an instruction which completed left behind waits for a tick of its own.
       if (load<i32>(FUEL) <= 0 && load<u32>(FAULT) == Fault.EXCEPTION) return ExitReason.NONE;
       const reason = handleFault();
@@ -206,7 +222,7 @@ function slice(allowance: i32): u32 {
       continue;
     }
     if (load<u32>(CONTEXT_STALE) != 0) refresh();
-    if (load<i32>(FUEL) <= 0) return ExitReason.NONE;
+    if (load<i32>(FUEL) <= 0 || load<u32>(RECLIP) != 0) return ExitReason.NONE;
     // A shadow is one instruction long, and with nothing pending it holds nothing back.
     if (load<u32>(SHADOW) != 0 && (load<u64>(SHADOW_AT) != ticks() || !eventsPending())) store<u32>(SHADOW, 0);
     if (load<u32>(TRAP_PENDING) != 0 && (load<u32>(EXCEPTION_BITMAP) & (1 << VECTOR_DB)) != 0) {
@@ -229,11 +245,14 @@ function slice(allowance: i32): u32 {
     }
     const before = load<i32>(FUEL);
     if (
+      alone ||
       (load<u32>(SINGLE_STEP) | load<u32>(SHADOW) | load<u32>(REPLAY_COUNT) | load<u32>(CODE_PARTIAL) | load<u32>(TRAP_PENDING)) != 0
     ) {
       step();
     } else {
+      store<u32>(IN_BLOCK, 1);
       interpret(0);
+      store<u32>(IN_BLOCK, 0);
       // Nothing was executed: the next block costs more than what is left.
       if (load<i32>(FUEL) == before && (load<u32>(FAULT) | load<u32>(CONTEXT_STALE) | load<u32>(CODE_PARTIAL)) == 0) step();
     }
@@ -252,24 +271,74 @@ export function select(processor: u32): void {
   store<u32>(CURRENT_PROCESSOR, processor);
   // Table sets and fetch contexts may have been recycled meanwhile.
   markAddressSpaceStale();
+  updatePending();
 }
 
-/** A processor that is runnable, starting behind the current one, or -1. Selects it. */
-function nextProcessor(): i32 {
+/** Selects the next processor that is runnable, starting behind the current one. False: there is none. */
+function selectNext(): bool {
   const count = load<u32>(PROCESSOR_COUNT);
   const first = load<u32>(CURRENT_PROCESSOR);
   for (let i: u32 = 1; i <= count; i++) {
     let n = first + i;
     if (n >= count) n -= count;
+    if (!runnable(n)) continue;
     select(n);
-    if (runnable()) return n;
+    return true;
   }
-  return -1;
+  return false;
 }
 
+/** INIT and start-up messages reach their processors. */
+function takeSignals(): void {
+  store<u32>(SIGNALS, 0);
+  const current = load<u32>(CURRENT_PROCESSOR);
+  for (let n: u32 = 0; n < load<u32>(PROCESSOR_COUNT); n++) {
+    if (!hasSignal(n)) continue;
+    select(n);
+    takeSignal(n);
+  }
+  select(current);
+}
+
+/** What is due now happens. True: the host's devices are due too, and the exit record says so. */
+function serveEvents(): bool {
+  store<u32>(RECLIP, 0);
+  if (load<u32>(SIGNALS) != 0) takeSignals();
+  if (load<u64>(NEXT_EVENT) > load<u64>(CLOCK)) return false;
+  expireTimers();
+  if (!isHostDue()) return false;
+  fillExit(ExitReason.TIMER, 0, 0, 0);
+  return true;
+}
+
+/** The machine stands still for good, or nothing in it can tell. */
+function standStill(): u32 {
+  const down = load<u32>(ACTIVITY) == Activity.SHUTDOWN;
+  const reason = down ? ExitReason.TRIPLE_FAULT : ExitReason.HALT;
+  fillExit(reason, 0, 0, 0);
+  return reason;
+}
+
+/** No processor can run: time passes until a device may wake one. Returns an exit reason. */
+function idle(): u32 {
+  let waiting = false;
+  for (let n: u32 = 0; n < load<u32>(PROCESSOR_COUNT); n++) if (isHaltedOpen(n)) waiting = true;
+  if (!waiting || !canWake()) return standStill();
+  const next = load<u64>(NEXT_EVENT);
+  if (load<u32>(REAL_TIME) != 0) {
+    fillExit(ExitReason.IDLE, 0, 0, 0, next);
+    return ExitReason.IDLE;
+  }
+  const skipped = min(next - load<u64>(CLOCK), load<u64>(BUDGET));
+  store<u64>(CLOCK, load<u64>(CLOCK) + skipped);
+  store<u64>(BUDGET, load<u64>(BUDGET) - skipped);
+  return ExitReason.NONE;
+}
+
+/** Ticks of the next slice. */
 @inline function ticksFor(budget: u64): i32 {
   const turn: u32 = load<u32>(TURN_LEFT) < SLICE_TICKS ? load<u32>(TURN_LEFT) : SLICE_TICKS;
-  return <i32>(budget < <u64>turn ? <u32>budget : turn);
+  return <i32>min(min(budget, <u64>turn), load<u64>(NEXT_EVENT) - load<u64>(CLOCK));
 }
 
 /**
@@ -285,19 +354,17 @@ export function run(): u32 {
       fillExit(ExitReason.CANCELED, 0, 0, 0);
       return ExitReason.CANCELED;
     }
+    if (serveEvents()) return ExitReason.TIMER;
     const budget = load<u64>(BUDGET);
     if (budget == 0) {
       fillExit(ExitReason.BUDGET, 0, 0, 0);
       return ExitReason.BUDGET;
     }
-    if (load<u32>(TURN_LEFT) == 0 || !runnable()) {
-      const halted = load<u32>(CURRENT_PROCESSOR);
-      if (nextProcessor() < 0) {
-        select(halted);
-        const down = load<u32>(ACTIVITY) == Activity.SHUTDOWN;
-        const reason = down ? ExitReason.TRIPLE_FAULT : ExitReason.HALT;
-        fillExit(reason, 0, 0, 0);
-        return reason;
+    if (load<u32>(TURN_LEFT) == 0 || !runnable(load<u32>(CURRENT_PROCESSOR))) {
+      if (!selectNext()) {
+        const reason = idle();
+        if (reason != ExitReason.NONE) return reason;
+        continue;
       }
       store<u32>(TURN_LEFT, TURN_TICKS);
     }
@@ -321,6 +388,7 @@ export function stepProcessor(processor: u32, count: u32): u32 {
   while (load<u32>(REPLAY_COUNT) != 0 && load<u32>(REPLAY_PROCESSOR) != processor) {
     select(load<u32>(REPLAY_PROCESSOR));
     if (load<u32>(ACTIVITY) != Activity.ACTIVE) store<u32>(REPLAY_COUNT, 0);
+    if (serveEvents()) return ExitReason.TIMER;
     const reason = slice(1);
     settle();
     if (reason != ExitReason.NONE) return reason;
@@ -328,12 +396,8 @@ export function stepProcessor(processor: u32, count: u32): u32 {
   select(processor);
   const goal = retired() + <u64>count;
   while (retired() < goal) {
-    if (!runnable()) {
-      const down = load<u32>(ACTIVITY) == Activity.SHUTDOWN;
-      const reason = down ? ExitReason.TRIPLE_FAULT : ExitReason.HALT;
-      fillExit(reason, 0, 0, 0);
-      return reason;
-    }
+    if (serveEvents()) return ExitReason.TIMER;
+    if (!runnable(processor)) return standStill();
     const reason = slice(1);
     settle();
     if (reason != ExitReason.NONE) return reason;

@@ -1,7 +1,7 @@
 // The pair of 8259A interrupt controllers of a PC/AT (Intel 8259A data sheet, order number 231468): the
 // master at 20h/21h, the slave at A0h/A1h cascaded into the master's input 2, and the ELCR at 4D0h/4D1h
 // that makes single inputs level-triggered. It is here and not on the host because it sits on the
-// interrupt path: the run loop asks `interruptPending` at every synchronisation point.
+// interrupt path: its output is part of what the run loop looks at before every block (chipset/pending).
 //
 // Each controller keeps one byte per register, bit n = input n:
 //
@@ -11,7 +11,8 @@
 //            5 ICW4 expected | 6 fully nested (special) | 7 single
 //   +7 ELCR level-triggered inputs    +8 LOWEST input with the lowest priority
 
-import { PIC, PIC_INTR, PIC_SIZE } from "../layout";
+import { PIC, PIC_SIZE } from "../layout";
+import { setPairOutput } from "./wire";
 
 const IRR: usize = 0;
 const IMR: usize = 1;
@@ -44,7 +45,8 @@ const ELCR_SLAVE: u32 = 0xde;
 
 /** State after power-on: everything masked, nothing requested, no base. */
 export function picReset(): void {
-  memory.fill(PIC, 0, 2 * <usize>PIC_SIZE + 4);
+  memory.fill(PIC, 0, 2 * <usize>PIC_SIZE);
+  setPairOutput(false);
   set(MASTER, IMR, 0xff);
   set(SLAVE, IMR, 0xff);
   set(MASTER, LOWEST, 7);
@@ -74,7 +76,7 @@ function request(pic: usize): i32 {
 /** Recomputes the cascade and INTR after any change. */
 function update(): void {
   drive(MASTER, CASCADE, request(SLAVE) >= 0);
-  store<u32>(PIC_INTR, request(MASTER) >= 0 ? 1 : 0);
+  setPairOutput(request(MASTER) >= 0);
 }
 
 /** Level of one input; requests on a rising edge, or as long as it is high where the ELCR says so. */
@@ -91,16 +93,15 @@ function drive(pic: usize, input: u32, high: bool): void {
   }
 }
 
-/** A device drives interrupt line 0-15. */
-export function setInterruptLine(line: u32, high: bool): void {
-  if (line < 8) {
-    if (line != CASCADE) drive(MASTER, line, high);
-  } else if (line < 16) drive(SLAVE, line - 8, high);
+/** A device drives input 0-7 of the master, 8-15 of the slave. */
+export function picInput(input: u32, high: bool): void {
+  if (input < 8) drive(MASTER, input, high);
+  else drive(SLAVE, input - 8, high);
   update();
 }
 
-/** INTR: an interrupt waits for the processor. */
-@inline export function interruptPending(): bool { return load<u32>(PIC_INTR) != 0; }
+/** An interrupt of input 0 would reach the processor. */
+export function isTimerOpen(): bool { return (get(MASTER, IMR) & 1) == 0; }
 
 /** One controller's part of the acknowledge cycle: moves the request into service. */
 function acknowledgeInput(pic: usize): u32 {
@@ -115,7 +116,7 @@ function acknowledgeInput(pic: usize): u32 {
 }
 
 /** The processor's INTA cycle. Returns the vector. */
-export function acknowledge(): u32 {
+export function picAcknowledge(): u32 {
   let input = acknowledgeInput(MASTER);
   let vector = get(MASTER, BASE) + input;
   if (input == CASCADE && request(SLAVE) >= 0) {

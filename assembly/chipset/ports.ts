@@ -2,13 +2,17 @@
 // that a device of this partition claims, so one look-up decides between core and host. Accesses wider
 // than a register are split into bytes as the bus does, except for the ports that take any width.
 
-import { PORT_MAP } from "../layout";
+import { PORT_MAP, PROCESSOR_COUNT } from "../layout";
 import { faulted } from "../vcpu/state";
+import { ioapicReset } from "./ioapic";
+import { resetLapic } from "./lapic";
 import { picRead, picReset, picWrite } from "./pic";
+import { pitRead, pitReset, pitWrite } from "./pit";
+import { schedule } from "./schedule";
 import { systemRead, systemReset, systemWrite } from "./system";
 import { uartRead, uartReset, uartWrite } from "./uart";
 
-export { acknowledge, interruptPending, setInterruptLine } from "./pic";
+export { setInterruptLine } from "./lines";
 export { setA20 } from "../mmu/sets";
 export { uartInput } from "./uart";
 
@@ -19,16 +23,23 @@ export { uartInput } from "./uart";
 
 /** State of all core devices after power-on. */
 export function chipsetReset(): void {
+  for (let n: u32 = 0; n < load<u32>(PROCESSOR_COUNT); n++) resetLapic(n);
+  ioapicReset();
   picReset();
+  pitReset();
   uartReset();
   systemReset();
+  schedule();
 }
 
 @inline function isSystemPort(port: u32): bool { return port == 0x80 || port == 0x92 || port == 0xe9 || port == 0xf4; }
 
+@inline function isPitPort(port: u32): bool { return (port & 0xfffc) == 0x40 || port == 0x61; }
+
 function readByte(port: u32): u32 {
   if ((port & 0xfff8) == 0x3f8) return uartRead(0, port & 7);
   if ((port & 0xfff8) == 0x2f8) return uartRead(1, port & 7);
+  if (isPitPort(port)) return pitRead(port);
   if (isSystemPort(port)) return systemRead(port);
   return picRead(port);
 }
@@ -36,6 +47,7 @@ function readByte(port: u32): u32 {
 function writeByte(port: u32, value: u32): void {
   if ((port & 0xfff8) == 0x3f8) uartWrite(0, port & 7, value);
   else if ((port & 0xfff8) == 0x2f8) uartWrite(1, port & 7, value);
+  else if (isPitPort(port)) pitWrite(port, value);
   else picWrite(port, value);
 }
 

@@ -22,7 +22,7 @@ import {
 import { FAULT } from "../layout";
 import { ExitReason, fillExit } from "../vcpu/exit";
 import { Fault } from "../vcpu/status";
-import { setInterruptLine } from "./pic";
+import { setInterruptLine } from "./lines";
 
 const IER: usize = UART;
 const FCR: usize = UART + 1;

@@ -11,7 +11,7 @@ import {
   TRAP_PENDING,
   WANT_WINDOW,
 } from "../layout";
-import { interruptPending } from "../chipset/ports";
+import { interruptPending } from "../chipset/interrupts";
 import { Shadow, Status } from "../vcpu/status";
 import { ticks } from "../vcpu/ticks";
 

@@ -4,6 +4,7 @@
 
 import { CONTEXT_STALE, DR, INTERCEPTS, MSR_TSC_AUX } from "../layout";
 import { uopDst, uopSeg, uopSize, uopSrc } from "../decode/uop";
+import { interruptPending } from "../chipset/interrupts";
 import { probeRead, readData } from "../vcpu/access";
 import { isCanonical } from "../mmu/tables";
 import { linear } from "../vcpu/address";
@@ -47,7 +48,8 @@ export function movFromCr(u: usize): i32 {
 export function movToCr(u: usize): i32 {
   if (cpl() != 0) return raiseGP();
   if (!writeControl(<u32>uopSrc(u), regRead(uopDst(u), uopSize(u)))) return Status.FAULT;
-  return load<u32>(CONTEXT_STALE) != 0 ? Status.SYNC : Status.NEXT;
+  // A lower task priority may let an interrupt through.
+  return load<u32>(CONTEXT_STALE) != 0 || interruptPending() ? Status.SYNC : Status.NEXT;
 }
 
 /** Bits of DR6 that software writes, and of DR7. */

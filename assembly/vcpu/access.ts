@@ -14,6 +14,7 @@ import { fill, lookup, setStale } from "../mmu/fill";
 import { hostRead, hostWrite, isCanonical, slotOffset, supervisorContext, tableWrite } from "../mmu/tables";
 import { IMPLICIT, USER, WALK_ERROR, WALK_GPA, WRITE, walk } from "../mmu/walk";
 import { DS, SS } from "../x86/segment";
+import { isApicMemory, readApicMemory, writeApicMemory } from "./apic";
 import { checkAlignment, noteBreakpoints } from "./data-check";
 import { EXIT_UNMAPPED, EXIT_WRITE, ExitReason, hostAccess } from "./exit";
 import { raisePF, raiseSegment } from "./fault";
@@ -278,12 +279,14 @@ function writeCrossing(linear: u64, size: u32, seg: u32, value: u64, access: u32
 // ---- devices --------------------------------------------------------------------------------------
 
 function readDevice(gpa: u64, linear: u64, size: u32): u64 {
+  if (isApicMemory(gpa)) return readApicMemory(gpa, size);
   const flags = kindOf(gpa) == RangeKind.MMIO ? 0 : EXIT_UNMAPPED;
   const value = hostAccess(ExitReason.MEMORY, 0, size, flags, 0, gpa, linear);
   return size == 8 ? value : value & ((<u64>1 << (size << 3)) - 1);
 }
 
 function writeDevice(gpa: u64, linear: u64, size: u32, value: u64): bool {
+  if (isApicMemory(gpa)) return writeApicMemory(gpa, size, value);
   const flags = kindOf(gpa) == RangeKind.MMIO ? EXIT_WRITE : EXIT_WRITE | EXIT_UNMAPPED;
   const shown = size == 8 ? value : value & ((<u64>1 << (size << 3)) - 1);
   hostAccess(ExitReason.MEMORY, 0, size, flags, shown, gpa, linear);

@@ -28,6 +28,7 @@ import {
 } from "../x86/control";
 import { PTE_P } from "../x86/pte";
 import { ATTR_L, CS } from "../x86/segment";
+import { taskPriorityChanged } from "./apic";
 import { raiseGP } from "./fault";
 import { cr0, cr4, efer, isCode64, isLongMode, markAddressSpaceStale, segAttributes } from "./state";
 
@@ -142,6 +143,7 @@ export function writeCr4(value: u64): bool {
 export function writeCr8(value: u64): bool {
   if (value > 15) return refuse();
   store<u64>(CR8, value);
+  taskPriorityChanged(<u32>value);
   return true;
 }
 

@@ -57,6 +57,7 @@ import {
 } from "../x86/msr";
 import { FS, GS } from "../x86/segment";
 import { isCanonical } from "../mmu/tables";
+import { isApicMsr, readApicMsr, tscChanged, writeApicMsr } from "./apic";
 import { writeEfer } from "./control";
 import { EXIT_WRITE, ExitReason, hostAccess } from "./exit";
 import { raiseGP } from "./fault";
@@ -157,6 +158,7 @@ function cellOf(index: u32): usize {
 /** RDMSR. Callers test faulted(). */
 export function readMsr(index: u32): u64 {
   if (index == IA32_TSC) return tsc();
+  if (isApicMsr(index)) return readApicMsr(index);
   if (index == IA32_MTRRCAP) return MTRRCAP;
   const cell = cellOf(index);
   if (cell != 0) return load<u64>(cell);
@@ -186,9 +188,11 @@ function writeMtrr(index: u32, cell: usize, value: u64): bool {
 
 /** WRMSR. False: an exception or an exit is pending and nothing has changed. */
 export function writeMsr(index: u32, value: u64): bool {
+  if (isApicMsr(index)) return writeApicMsr(index, value);
   switch (index) {
     case IA32_TSC:
       setTsc(value);
+      tscChanged();
       return true;
     case IA32_EFER: return writeEfer(value);
     case IA32_FS_BASE: return writeSegmentBase(FS, value);

@@ -20,6 +20,8 @@ export const enum Fault {
   EXCEPTION = 1,
   /** The exit record is filled; the instruction is executed again when the host has completed the exit. */
   EXIT = 2,
+  /** The instruction reaches an APIC out of a block: the run loop executes it by itself (vcpu/apic). */
+  ALONE = 3,
 }
 
 /** Bits of the SHADOW cell. */

@@ -34,8 +34,10 @@ export const CPUID_CX16: u32 = 1 << 13;
 export const CPUID_PCID: u32 = 1 << 17;
 export const CPUID_SSE41: u32 = 1 << 19;
 export const CPUID_SSE42: u32 = 1 << 20;
+export const CPUID_X2APIC: u32 = 1 << 21;
 export const CPUID_MOVBE: u32 = 1 << 22;
 export const CPUID_POPCNT: u32 = 1 << 23;
+export const CPUID_TSC_DEADLINE: u32 = 1 << 24;
 export const CPUID_AES: u32 = 1 << 25;
 export const CPUID_XSAVE: u32 = 1 << 26;
 export const CPUID_OSXSAVE: u32 = 1 << 27;
@@ -53,8 +55,14 @@ export const CPUID7_BMI2: u32 = 1 << 8;
 export const CPUID7_INVPCID: u32 = 1 << 10;
 export const CPUID7_ADX: u32 = 1 << 19;
 export const CPUID7_SMAP: u32 = 1 << 20;
+export const CPUID7_SHA: u32 = 1 << 29;
 // Leaf 7, ECX.
 export const CPUID7_UMIP: u32 = 1 << 2;
+
+// Leaf 0Dh, subleaf 1, EAX.
+export const CPUIDD_XSAVEOPT: u32 = 1 << 0;
+export const CPUIDD_XSAVEC: u32 = 1 << 1;
+export const CPUIDD_XGETBV1: u32 = 1 << 2;
 
 // Leaf 8000_0001h, ECX.
 export const CPUIDX_LAHF: u32 = 1 << 0;
@@ -65,9 +73,13 @@ export const CPUIDX_PREFETCHW: u32 = 1 << 8;
 export const CPUIDX_REPEATED: u32 = 0x0183_f3ff;
 export const CPUIDX_SYSCALL: u32 = 1 << 11;
 export const CPUIDX_NX: u32 = 1 << 20;
+export const CPUIDX_MMXEXT: u32 = 1 << 22;
 export const CPUIDX_PAGE1GB: u32 = 1 << 26;
 export const CPUIDX_RDTSCP: u32 = 1 << 27;
 export const CPUIDX_LM: u32 = 1 << 29;
 
 // Leaf 8000_0007h, EDX.
 export const CPUIDX_INVARIANT_TSC: u32 = 1 << 8;
+
+// Leaf 8000_0008h, EBX.
+export const CPUIDX_XSAVEERPTR: u32 = 1 << 2;

@@ -19,6 +19,9 @@ export const IA32_MTRR_FIX4K_C0000: u32 = 0x268;
 export const IA32_MTRR_FIX4K_F8000: u32 = 0x26f;
 export const IA32_PAT: u32 = 0x277;
 export const IA32_MTRR_DEF_TYPE: u32 = 0x2ff;
+export const IA32_TSC_DEADLINE: u32 = 0x6e0;
+/** First of the 64 registers of a local APIC in x2APIC mode. */
+export const IA32_X2APIC: u32 = 0x800;
 export const IA32_EFER: u32 = 0xc0000080;
 export const IA32_STAR: u32 = 0xc0000081;
 export const IA32_LSTAR: u32 = 0xc0000082;

@@ -3,6 +3,7 @@
 
 import type { MemoryPlan } from "./plan.js";
 import {
+  CORE_DEVICES,
   DYNAMIC,
   FRAME_TABLE,
   LIMIT,
@@ -55,6 +56,8 @@ export interface CoreParameters {
   processors: number;
   physicalBits: number;
   frequency: bigint;
+  /** CoreDevice bits. */
+  devices: number;
 }
 
 export class Core {
@@ -90,6 +93,7 @@ export class Core {
     this.setU32(PROCESSOR_COUNT, parameters.processors);
     this.setU32(PHYSICAL_BITS, parameters.physicalBits);
     this.setU64(TSC_FREQUENCY, parameters.frequency);
+    this.setU32(CORE_DEVICES, parameters.devices);
     this.exports.init();
   }
 

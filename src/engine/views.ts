@@ -154,6 +154,12 @@ export const DIRTY_LOGGING = 0x5060;
 export const CLOCK = 0x5068;
 export const NEXT_EVENT = 0x5070;
 export const HOST_DEADLINE = 0x5078;
+export const INTR = 0x5080;
+export const RECLIP = 0x5084;
+export const IN_BLOCK = 0x5088;
+export const CORE_DEVICES = 0x508c;
+export const REAL_TIME = 0x5090;
+export const SIGNALS = 0x5094;
 export const SET_RECORDS = 0x5100;
 export const SET_RECORDS_MAX = 0x3c;
 export const CHIPSET = 0x6000;
@@ -177,6 +183,11 @@ export const UART_RING = 0x1000;
 export const DEBUGCON_OUTPUT = 0xc000;
 export const PROCESSORS = 0x10000;
 export const PROCESSORS_MAX = 0x40;
+export const LAPICS = 0x90000;
+export const LAPIC_SIZE = 0x200;
+export const IOAPIC = 0x98000;
+export const PIT = 0x98200;
+export const INTERRUPT_PATH_END = 0x98400;
 export const STATIC_DATA = 0xa0000;
 export const JUMP_CACHE = 0x100000;
 export const JUMP_CACHE_ENTRIES = 0x1000;
@@ -288,6 +299,8 @@ export const IA32_MTRR_FIX4K_C0000 = 0x268;
 export const IA32_MTRR_FIX4K_F8000 = 0x26f;
 export const IA32_PAT = 0x277;
 export const IA32_MTRR_DEF_TYPE = 0x2ff;
+export const IA32_TSC_DEADLINE = 0x6e0;
+export const IA32_X2APIC = 0x800;
 export const IA32_EFER = 0xc0000080;
 export const IA32_STAR = 0xc0000081;
 export const IA32_LSTAR = 0xc0000082;
@@ -425,6 +438,7 @@ export const Fault = {
   NONE: 0,
   EXCEPTION: 1,
   EXIT: 2,
+  ALONE: 3,
 } as const;
 export const Shadow = {
   STI: 1,
@@ -447,3 +461,9 @@ export const INTERCEPT_HLT = 1;
 export const INTERCEPT_CPUID = 2;
 export const INTERCEPT_MSR = 4;
 export const INTERCEPT_HYPERCALL = 8;
+
+// ---- assembly/vcpu/presence.ts
+export const CoreDevice = {
+  APIC: 1,
+  IOAPIC: 2,
+} as const;

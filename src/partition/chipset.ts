@@ -1,4 +1,4 @@
-// The devices that live in the core (assembly/chipset): which of them a partition has, their interrupt
+// The devices that live in the core (assembly/chipset): which of them a partition has, the interrupt
 // lines, and the byte streams between guest and host. Output is drained after every stay in the core;
 // input is queued here when the UART's ring is full.
 
@@ -14,6 +14,15 @@ const DEVICE_PORTS = {
     [0xa0, 2],
     [0x4d0, 2],
   ],
+  /** Interval timer, and the port that gates its speaker counter. */
+  pit: [
+    [0x40, 4],
+    [0x61, 1],
+  ],
+  /** A local APIC in every processor, at FEE00000h and as x2APIC. */
+  apic: [],
+  /** I/O APIC at FEC00000h. */
+  ioapic: [],
   com1: [[0x3f8, 8]],
   com2: [[0x2f8, 8]],
   /** System control port A: A20 gate and fast reset. */
@@ -21,12 +30,31 @@ const DEVICE_PORTS = {
   "post-code": [[0x80, 1]],
   debugcon: [[0xe9, 1]],
   "debug-exit": [[0xf4, 1]],
-} as const;
+} as const satisfies Record<string, readonly (readonly [first: number, count: number])[]>;
+
+/** Pages that belong to core devices. */
+const DEVICE_PAGES: Partial<Record<keyof typeof DEVICE_PORTS, number>> = { apic: 0xfee0_0000, ioapic: 0xfec0_0000 };
 
 export type CoreDevice = keyof typeof DEVICE_PORTS;
 export const coreDevices = Object.keys(DEVICE_PORTS) as readonly CoreDevice[];
 /** What a partition has unless it is told otherwise. */
-export const defaultDevices: readonly CoreDevice[] = ["pic", "com1", "port-92", "post-code", "debugcon", "debug-exit"];
+export const defaultDevices: readonly CoreDevice[] = [
+  "pic",
+  "pit",
+  "com1",
+  "port-92",
+  "post-code",
+  "debugcon",
+  "debug-exit",
+];
+
+/** What the core is told about its devices. */
+export function coreDeviceBits(devices: readonly CoreDevice[]): number {
+  let bits = 0;
+  if (devices.includes("apic")) bits |= v.CoreDevice.APIC;
+  if (devices.includes("ioapic")) bits |= v.CoreDevice.IOAPIC;
+  return bits;
+}
 
 export type OutputChannel = "com1" | "com2" | "debugcon";
 export type InputChannel = "com1" | "com2";
@@ -72,6 +100,14 @@ export class Chipset {
   /** The core serves this port itself. */
   ownsPort(port: number): boolean {
     return ((this.#core.bytes[v.PORT_MAP + (port >> 3)] >> (port & 7)) & 1) !== 0;
+  }
+
+  /** The core serves this page itself, as far as the APICs are where they are after reset. */
+  ownsMemory(base: number, size: number): boolean {
+    return [...this.#enabled].some((device) => {
+      const page = DEVICE_PAGES[device];
+      return page !== undefined && base <= page && page < base + size;
+    });
   }
 
   reset(): void {

@@ -9,7 +9,7 @@ import * as v from "../engine/views.js";
 import { hex } from "../support/bytes.js";
 import { EngineError, HypervisorError } from "../support/errors.js";
 import { Bus } from "./bus.js";
-import { Chipset } from "./chipset.js";
+import { Chipset, coreDeviceBits } from "./chipset.js";
 import type { Device } from "./device.js";
 import type { ExitSlot, VmExit } from "./exit.js";
 import { type MemoryHandler, type MsrHandler, type PortHandler, PortTable, RangeTable } from "./handlers.js";
@@ -73,6 +73,7 @@ export class Partition {
       processors: resolved.processors,
       physicalBits: resolved.physicalBits,
       frequency: BigInt(resolved.frequency),
+      devices: coreDeviceBits(resolved.devices),
     });
     for (const range of map.ranges) {
       if (this.#core.exports.addRange(range.firstPage, range.pages, range.kind, range.firstFrame) === 0) {
@@ -152,6 +153,12 @@ export class Partition {
     this.#checkUsable();
     if (base % PAGE !== 0 || size % PAGE !== 0) {
       throw new HypervisorError("invalid-range", `memory range ${base} + ${size} is not made of whole 4 KiB pages`);
+    }
+    if (this.chipset.ownsMemory(base, size)) {
+      throw new HypervisorError(
+        "range-overlap",
+        `memory range ${hex(base)} + ${hex(size)} holds an APIC of the core; see the option "devices"`,
+      );
     }
     const entry = this.#ranges.add(base, size, handler);
     for (let gpa = base; gpa < base + size; gpa += PAGE) {

@@ -128,7 +128,7 @@ define("cr0", v.CR0, 8, "control", 64, 0);
 define("cr2", v.CR2, 8);
 define("cr3", v.CR3, 8, "control", 64, 3);
 define("cr4", v.CR4, 8, "control", 64, 4);
-define("cr8", v.CR8, 8, "plain", 4);
+define("cr8", v.CR8, 8, "control", 4, 8);
 define("efer", v.EFER, 8, "control", 64, 0x80);
 define("xcr0", v.XCR0, 8);
 for (const n of [0, 1, 2, 3] as const) define(`dr${n}`, v.DR + n * 8, 8, "state");
@@ -192,8 +192,7 @@ export class RegisterAccess {
     this.#select();
     if (cell.kind === "flags") return BigInt(this.#core.exports.rflags() >>> 0) & cell.max;
     if (cell.kind === "tsc") {
-      this.#core.exports.retired();
-      return (this.#core.value(1) + this.#core.getU64(cell.address)) & MASK64;
+      return (this.#core.getU64(v.CLOCK) + this.#core.getU64(cell.address)) & MASK64;
     }
     if (cell.size === 8) return this.#core.getU64(cell.address);
     return BigInt(this.#small(cell));
@@ -229,8 +228,7 @@ export class RegisterAccess {
         }
         return;
       case "tsc":
-        core.exports.retired();
-        core.setU64(cell.address, (wide - core.value(1)) & MASK64);
+        core.setU64(cell.address, (wide - core.getU64(v.CLOCK)) & MASK64);
         return;
       case "general32":
         core.setU64(cell.address, wide);

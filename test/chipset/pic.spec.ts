@@ -1,6 +1,8 @@
 // The 8259A pair as a guest programs it: initialisation, priorities, end of interrupt, cascade, masks.
 
-import { acknowledge, interruptPending, picRead, picReset, picWrite, setInterruptLine } from "../../assembly/chipset/pic";
+import { acknowledge, interruptPending } from "../../assembly/chipset/interrupts";
+import { setInterruptLine } from "../../assembly/chipset/lines";
+import { picRead, picReset, picWrite } from "../../assembly/chipset/pic";
 
 /** As a PC's system software starts them: vectors 20h and 28h, everything unmasked. */
 function start(): void {

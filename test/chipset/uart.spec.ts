@@ -1,6 +1,7 @@
 // The 16550A as a driver sees it: registers, interrupt causes, loopback, and the rings to the host.
 
-import { interruptPending, picReset, picWrite } from "../../assembly/chipset/pic";
+import { interruptPending } from "../../assembly/chipset/interrupts";
+import { picReset, picWrite } from "../../assembly/chipset/pic";
 import { uartInput, uartRead, uartReset, uartWrite } from "../../assembly/chipset/uart";
 import { FAULT, UART_OUTPUT, UART_OUTPUT_READ, UART_OUTPUT_WRITTEN } from "../../assembly/layout";
 

@@ -5,35 +5,35 @@ import type { Device, DeviceBus } from "../../src/node.js";
 import { codeOf, createPartition, machine } from "./machine.js";
 
 test("a port handler answers reads and sees writes", async () => {
-  const { partition, processor } = await machine("mov al, 7\nout 0x40, al\nin ax, 0x41\nhlt");
+  const { partition, processor } = await machine("mov al, 7\nout 0x50, al\nin ax, 0x51\nhlt");
   const written: number[][] = [];
-  partition.onPorts(0x40, 4, {
+  partition.onPorts(0x50, 4, {
     read: (port, size) => port * 256 + size,
     write: (...access) => void written.push(access),
   });
   partition.run();
-  expect(processor.registers.ax).toBe(0x4102n);
-  expect(written).toEqual([[0x40, 1, 7]]);
+  expect(processor.registers.ax).toBe(0x5102n);
+  expect(written).toEqual([[0x50, 1, 7]]);
 });
 
 test("a disposed registration answers no more", async () => {
-  const { partition, processor } = await machine("in al, 0x40\nhlt");
-  partition.onPorts(0x40, 1, { read: () => 1 })[Symbol.dispose]();
+  const { partition, processor } = await machine("in al, 0x50\nhlt");
+  partition.onPorts(0x50, 1, { read: () => 1 })[Symbol.dispose]();
   partition.run();
   expect(processor.registers.al).toBe(0xffn);
 });
 
 test("overlapping port ranges are refused", async () => {
   const partition = await createPartition();
-  partition.onPorts(0x40, 4, {});
+  partition.onPorts(0x50, 4, {});
   for (const [first, count] of [
-    [0x43, 1],
-    [0x3f, 2],
-    [0x30, 0x100],
+    [0x53, 1],
+    [0x4f, 2],
+    [0x4f, 0x10],
   ]) {
     expect(codeOf(() => partition.onPorts(first, count, {}))).toBe("range-overlap");
   }
-  partition.onPorts(0x44, 1, {});
+  partition.onPorts(0x54, 1, {});
 });
 
 test("ports of the core's devices are taken unless the device is left out", async () => {

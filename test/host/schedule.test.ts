@@ -196,5 +196,5 @@ test("the debug console and the POST port reach the host", async () => {
 test("a bad limit is refused", async () => {
   const partition = await createPartition();
   await expect(partition.start({ instructions: 0 })).rejects.toMatchObject({ code: "invalid-argument" });
-  expect(codeOf(() => partition.chipset.setInterruptLine(16, true))).toBe("invalid-argument");
+  expect(codeOf(() => partition.chipset.setInterruptLine(24, true))).toBe("invalid-argument");
 });

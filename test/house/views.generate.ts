@@ -19,6 +19,7 @@ const SOURCES = [
   "assembly/vcpu/exit.ts",
   "assembly/vcpu/status.ts",
   "assembly/vcpu/intercept.ts",
+  "assembly/vcpu/presence.ts",
 ];
 
 const CONSTANT = /^export const (\w+): (usize|u32|i32|u64) =\s*([^;]+);/gm;

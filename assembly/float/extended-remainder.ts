@@ -7,7 +7,6 @@ import {
   exponentOf,
   finish,
   infinite,
-
   invalid,
   isInfinite,
   isNegative,
@@ -22,6 +21,8 @@ import {
   zero,
 } from "./extended";
 
+/** A remainder was computed: no operand was invalid or a NaN. */
+export let reduced: bool = false;
 /** Lowest three bits of the quotient, and whether the reduction must go on (C2). */
 export let quotient: u32 = 0;
 export let incomplete: bool = false;
@@ -30,10 +31,12 @@ export let incomplete: bool = false;
 export function extRemainder(aSe: u32, a: u64, bSe: u32, b: u64, nearest: bool): u64 {
   quotient = 0;
   incomplete = false;
+  reduced = false;
   if (isSpecial(aSe, a) || isSpecial(bSe, b)) return special(aSe, a, bSe, b);
   if (isInfinite(aSe, a) || isZero(bSe, b)) return invalid();
   noteSubnormal(aSe, a);
   noteSubnormal(bSe, b);
+  reduced = true;
   if (a == 0) return zero(aSe);
   const sign = aSe & SIGN;
   const aExponent = exponentOf(aSe, a);

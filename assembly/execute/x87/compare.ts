@@ -28,7 +28,6 @@ import {
   STATUS_C2,
   STATUS_C3,
   STATUS_CONDITION,
-  clearC1,
 } from "./registers";
 
 const RELATION: u32 = STATUS_C0 | STATUS_C2 | STATUS_C3;
@@ -39,48 +38,51 @@ const RELATION: u32 = STATUS_C0 | STATUS_C2 | STATUS_C3;
   if (pops > 1) pop();
 }
 
+/** C0-C3 are set also where an unmasked exception keeps ST from being popped. */
+function conclude(relation: u32, pops: u32): void {
+  const completed = settle();
+  setRelation(relation);
+  if (completed) drop(pops);
+}
+function underflow(pops: u32): void {
+  const masked = stackFault(false);
+  setRelation(Relation.UNORDERED);
+  if (masked) drop(pops);
+}
+
 /** Compares ST with ST(i) into C0-C3. */
 export function compare(i: u32, signalling: bool, pops: u32): void {
   if (isEmpty(0) || isEmpty(i)) {
-    if (!stackFault(false)) return;
-    setRelation(Relation.UNORDERED);
-  } else {
-    beginFloat();
-    const relation = extCompare(signExponent(0), significand(0), signExponent(i), significand(i), signalling);
-    if (!settle()) return;
-    setRelation(relation);
+    underflow(pops);
+    return;
   }
-  drop(pops);
+  beginFloat();
+  conclude(extCompare(signExponent(0), significand(0), signExponent(i), significand(i), signalling), pops);
 }
 /** Compares ST with an operand that float/ has been prepared for. */
 export function compareWith(se: u32, value: u64, pops: u32): void {
-  if (isEmpty(0)) {
-    if (!stackFault(false)) return;
-    setRelation(Relation.UNORDERED);
-  } else {
-    const relation = extCompare(signExponent(0), significand(0), se, value, true);
-    if (!settle()) return;
-    setRelation(relation);
-  }
-  drop(pops);
+  if (isEmpty(0)) underflow(pops);
+  else conclude(extCompare(signExponent(0), significand(0), se, value, true), pops);
 }
 /** FTST: with +0.0. */
 export function test(): void {
   beginFloat();
   compareWith(0, 0, 0);
 }
-/** FCOMI, FUCOMI: into EFLAGS; OF, SF and AF become 0. */
+/** FCOMI, FUCOMI: into EFLAGS, where OF, SF and AF become 0. C1 is left alone but by a stack fault. */
 export function compareFlags(i: u32, signalling: bool, pops: u32): void {
   let relation: u32 = Relation.UNORDERED;
-  if (isEmpty(0) || isEmpty(i)) {
-    if (!stackFault(false)) return;
-  } else {
+  let completed: bool;
+  if (isEmpty(0) || isEmpty(i)) completed = stackFault(false);
+  else {
+    const c1 = status() & STATUS_C1;
     beginFloat();
     relation = extCompare(signExponent(0), significand(0), signExponent(i), significand(i), signalling);
-    if (!settle()) return;
+    completed = settle();
+    setStatus(status() | c1);
   }
   flagsEager(relation);
-  drop(pops);
+  if (completed) drop(pops);
 }
 
 /** FXAM: C3 C2 C0 = 000 unsupported, 001 NaN, 010 normal, 011 infinity, 100 zero, 101 empty, 110 denormal. C1: sign. */
@@ -102,6 +104,5 @@ export function conditionalMove(i: u32, cc: u32): void {
     if (stackFault(false)) setIndefinite(0);
     return;
   }
-  clearC1();
   if (condition(cc)) setSt(0, signExponent(i), significand(i));
 }

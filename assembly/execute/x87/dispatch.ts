@@ -52,6 +52,7 @@ import {
   storeF64,
   storeInteger,
   storeRegister,
+  storeRegisterQuietly,
 } from "./transfer";
 
 /** #NM of FWAIT asks for MP as well: an emulator takes ESC, not WAIT. */
@@ -170,7 +171,8 @@ function registerForm(u: usize, selector: u32): i32 {
     case 0o10: loadRegister(i); break;
     case 0o11: case 0o51: case 0o71: exchange(i); break;
     case 0o12: break; // FNOP
-    case 0o13: case 0o53: case 0o72: case 0o73: storeRegister(i, true); break;
+    case 0o13: storeRegisterQuietly(i); break;
+    case 0o53: case 0o72: case 0o73: storeRegister(i, true); break;
     case 0o52: storeRegister(i, false); break;
     case 0o14: unary14(i); break;
     case 0o15: constant(i); break;

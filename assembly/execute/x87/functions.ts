@@ -21,6 +21,7 @@ import {
   fractionExponent,
   incomplete,
   quotient,
+  reduced,
 } from "../../float/extended-remainder";
 import {
   beginFloat,
@@ -93,6 +94,7 @@ export function scale(): void {
 }
 /** FPREM, FPREM1: C2 says that the reduction must go on, C0 C3 C1 are bits 2, 1 and 0 of the quotient. */
 export function partialRemainder(nearest: bool): void {
+  setStatus(status() & ~STATUS_C2);
   if (isEmpty(0) || isEmpty(1)) {
     if (stackFault(false)) setIndefinite(0);
     return;
@@ -101,6 +103,7 @@ export function partialRemainder(nearest: bool): void {
   const value = extRemainder(signExponent(0), significand(0), signExponent(1), significand(1), nearest);
   if (!settle()) return;
   setResult(0, value);
+  if (!reduced) return;
   let bits: u32 = 0;
   if (incomplete) bits = STATUS_C2;
   if ((quotient & 4) != 0) bits |= STATUS_C0;

@@ -3,8 +3,8 @@
 //     0 FCW 2 FSW 4 abridged FTW 6 FOP | 8 FIP 12 FCS 16 FDP 20 FDS, with REX.W 8 FIP 16 FDP of 64 bits
 //    24 MXCSR 28 MXCSR_MASK | 32 ST(0) ... ST(7), 16 bytes each | 160 XMM0 ... XMM7, in 64-bit mode XMM15 | 416 unused
 //
-// As on AMD processors, FOP, FIP and FDP are those of the instruction that raised a pending exception: without one,
-// zeros are saved and nothing is restored. Without CR4.OSFXSR the XMM registers take no part.
+// As on AMD processors, FOP, FIP and FDP are saved only while an exception is pending, and zeros otherwise (Zen: they
+// are restored in any case, which the CPUID bit XSaveErPtr announces). Without CR4.OSFXSR the XMM registers take no part.
 
 import {
   CR4,
@@ -68,13 +68,11 @@ export function takeLegacy(wide: bool): void {
   store<u8>(X87_TAGS, load<u8>(SPAN, 4));
   store<u16>(X87_CONTROL, (<u32>load<u16>(SPAN) & CONTROL_WRITABLE) | CONTROL_ONE);
   loadStatus(load<u16>(SPAN, 2));
-  if ((status() & STATUS_ES) != 0) {
-    store<u16>(X87_OPCODE, <u32>load<u16>(SPAN, 6) & 0x7ff);
-    store<u64>(X87_IP, wide ? load<u64>(SPAN, 8) : <u64>load<u32>(SPAN, 8));
-    store<u64>(X87_DP, wide ? load<u64>(SPAN, 16) : <u64>load<u32>(SPAN, 16));
-    store<u16>(X87_CS, wide ? 0 : load<u16>(SPAN, 12));
-    store<u16>(X87_DS, wide ? 0 : load<u16>(SPAN, 20));
-  }
+  store<u16>(X87_OPCODE, <u32>load<u16>(SPAN, 6) & 0x7ff);
+  store<u64>(X87_IP, wide ? load<u64>(SPAN, 8) : <u64>load<u32>(SPAN, 8));
+  store<u64>(X87_DP, wide ? load<u64>(SPAN, 16) : <u64>load<u32>(SPAN, 16));
+  store<u16>(X87_CS, wide ? 0 : load<u16>(SPAN, 12));
+  store<u16>(X87_DS, wide ? 0 : load<u16>(SPAN, 20));
   for (let i: u32 = 0; i < 8; i++) {
     const at = SPAN + 32 + (i << 4);
     store<u64>(st(i), load<u64>(at));

@@ -4,7 +4,7 @@
 // A store converts first, then writes, then commits: a write that faults leaves the unit untouched. An unmasked
 // IE, OE or UE keeps the result and the pop away, but not the faults of the operand; PE does not.
 
-import { EARLY, IE, OE, resultExponent, Rounding, rounding, UE, unmasked } from "../../float/control";
+import { clearFlags, EARLY, IE, OE, PE, resultExponent, ROUNDED_UP, Rounding, rounding, UE, unmasked } from "../../float/control";
 import { INDEFINITE, INDEFINITE_EXPONENT } from "../../float/extended";
 import {
   decimalTop,
@@ -44,10 +44,10 @@ import { readSpan, SPAN, writeSpan } from "./span";
 
 // ---- loads ----------------------------------------------------------------------------------------
 
-/** Pushes what float/ has just converted. */
+/** Pushes what float/ has just converted. An unmasked IE keeps it away, DE does not. */
 function pushResult(value: u64): void {
   const exponent = resultExponent();
-  if (canPush() && settle()) push(exponent, value);
+  if (canPush() && (settle() || (unmasked() & IE) == 0)) push(exponent, value);
 }
 export function loadF32(u: usize): i32 {
   const value = readData<u32>(linear(u, 4), uopSeg(u));
@@ -96,16 +96,9 @@ export function loadDecimal(u: usize): i32 {
 }
 /** FLD ST(i). */
 export function loadRegister(i: u32): void {
-  if (!isEmpty(7)) {
-    canPush();
-    return;
-  }
   if (isEmpty(i)) {
     if (stackFault(false)) push(INDEFINITE_EXPONENT, INDEFINITE);
-    return;
-  }
-  clearC1();
-  push(signExponent(i), significand(i));
+  } else loadConstant(signExponent(i), significand(i));
 }
 /** FLD1 ... FLDZ. */
 export function loadConstant(exponent: u32, value: u64): void {
@@ -116,8 +109,12 @@ export function loadConstant(exponent: u32, value: u64): void {
 
 // ---- stores ---------------------------------------------------------------------------------------
 
-/** Exceptions that keep a memory destination from being written. */
-@inline function keepsAway(): bool { return (unmasked() & (EARLY | OE | UE)) != 0; }
+/** Exceptions that keep a memory destination from being written; OE and UE then come without PE. */
+function keepsAway(): bool {
+  const open = unmasked();
+  if ((open & (OE | UE)) != 0) clearFlags(PE | ROUNDED_UP);
+  return (open & (EARLY | OE | UE)) != 0;
+}
 
 /** Ends a store of 1 << size bytes; `empty`: of a register that was. */
 function commit(u: usize, size: u32, value: u64, pops: bool, empty: bool): i32 {
@@ -198,8 +195,14 @@ export function exchange(i: u32): void {
   setSt(0, signExponent(i), significand(i));
   setSt(i, exponent, value);
 }
+/** D9 D8+i, an alias of FSTP ST(i) but for an empty ST, which it takes for nothing to store. */
+export function storeRegisterQuietly(i: u32): void {
+  if (!isEmpty(0)) storeRegister(i, true);
+  else free(0, true);
+}
 /** FFREE, FFREEP. */
 export function free(i: u32, pops: bool): void {
+  clearC1();
   markEmpty(i);
   if (pops) pop();
 }

@@ -44,7 +44,7 @@ export function endsBlock(u: usize): bool {
     case Op.CALL_FAR: case Op.JMP_FAR: case Op.CALL_FAR_M: case Op.JMP_FAR_M: case Op.RET_FAR: case Op.IRET:
     case Op.INT3: case Op.INT: case Op.INT1: case Op.UD: case Op.HLT:
     case Op.SYSCALL: case Op.SYSRET: case Op.SYSENTER: case Op.SYSEXIT:
-    case Op.MOV_TO_CR: case Op.LMSW: case Op.CLTS: case Op.WRMSR: case Op.VECTOR:
+    case Op.MOV_TO_CR: case Op.LMSW: case Op.CLTS: case Op.WRMSR:
       return true;
     default:
       return false;

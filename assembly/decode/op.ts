@@ -391,6 +391,18 @@ export const enum Op {
   INC_R64_JCC = 380,
   DEC_R32_JCC = 381,
   DEC_R64_JCC = 382,
+  // 16, 8 and 4 bytes between XMM registers and memory; _A: aligned. The selector stays in imm (decode/vector).
+  VECTOR_LOAD = 383,
+  VECTOR_LOAD_A = 384,
+  VECTOR_STORE = 385,
+  VECTOR_STORE_A = 386,
+  VECTOR_MOVE = 387,
+  VECTOR_LOAD64 = 388,
+  VECTOR_LOAD32 = 389,
+  VECTOR_STORE64 = 390,
+  VECTOR_STORE32 = 391,
+  // packed integer and bitwise operations on XMM registers
+  VECTOR_PACKED = 392,
   // From here on: out-of-line handlers (execute/slow). Operand size in prefix; r/m operand in
   // dst or memory (by ea), modrm.reg operand in src.
   SLOW = 512,
@@ -583,13 +595,21 @@ export const enum Op {
   FENCE = 685,
   // floating point and vectors: availability checks only, for now
   X87 = 686,
-  VECTOR = 687,
   // MMX, SSE, AES, PCLMULQDQ, SHA by opcode map (decode/vector)
   VECTOR_0F = 688,
   VECTOR_38 = 689,
   VECTOR_3A = 690,
+  // MXCSR and extended state (execute/sse/mxcsr, execute/xsave)
+  LDMXCSR = 691,
+  STMXCSR = 692,
+  XSAVE = 693,
+  XRSTOR = 694,
+  XSAVEOPT = 695,
+  XSAVEC = 696,
+  XGETBV = 697,
+  XSETBV = 698,
   // One past the last.
-  END = 691,
+  END = 699,
 }
 
 export const FORM_RR: u32 = 0;

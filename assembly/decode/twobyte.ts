@@ -152,6 +152,8 @@ function group7(u: usize): void {
       case 1 * 8 + 1: noPrefix(); emit(u, Op.MWAIT, operandSize); break;
       case 1 * 8 + 2: noPrefix(); emit(u, Op.CLAC, 0); break;
       case 1 * 8 + 3: noPrefix(); emit(u, Op.STAC, 0); break;
+      case 2 * 8 + 0: noPrefix(); emit(u, Op.XGETBV, operandSize); break;
+      case 2 * 8 + 1: noPrefix(); emit(u, Op.XSETBV, operandSize); break;
       case 3 * 8 + 1: emit(u, Op.VMMCALL, operandSize); break;
       case 7 * 8 + 0:
         if (!code64) invalid();
@@ -241,7 +243,7 @@ function loadFar(u: usize, segmentRegister: u32): void {
   setImm(u, segmentRegister);
 }
 
-/** Fences, CLFLUSH, FS/GS base; the state-saving forms belong to the vector unit. */
+/** Fences, CLFLUSH, FS/GS base, MXCSR and the state-saving forms. */
 function group15(u: usize): void {
   modrm(u);
   if (isRegister()) {
@@ -254,10 +256,16 @@ function group15(u: usize): void {
     emit(u, Op.FENCE, operandSize);
     return;
   }
-  if (extension == 7 && !prefix66 && repeat == 0) rmOnly(u, Op.CLFLUSH, 0);
-  else if (extension < 2 && repeat == 0 && !prefix66) x87State(u);
-  else if (extension < 4 && repeat == 0 && !prefix66) rmOnly(u, Op.VECTOR, operandSize);
-  else invalid();
+  if (repeat != 0 || prefix66) invalid();
+  switch (extension) {
+    case 2: rmOnly(u, Op.LDMXCSR, 2); break;
+    case 3: rmOnly(u, Op.STMXCSR, 2); break;
+    case 4: rmOnly(u, Op.XSAVE, operandSize); break;
+    case 5: rmOnly(u, Op.XRSTOR, operandSize); break;
+    case 6: rmOnly(u, Op.XSAVEOPT, operandSize); break;
+    case 7: rmOnly(u, Op.CLFLUSH, 0); break;
+    default: x87State(u);
+  }
 }
 function group9(u: usize): void {
   modrm(u);
@@ -265,6 +273,9 @@ function group9(u: usize): void {
     lockable();
     const wide = operandSize == 3;
     rmOnly(u, wide ? Op.CMPXCHG16B : Op.CMPXCHG8B, wide ? 3 : 2);
+  } else if (extension == 4 && !isRegister()) {
+    noPrefix();
+    rmOnly(u, Op.XSAVEC, operandSize);
   } else invalid();
 }
 

@@ -28,7 +28,6 @@ import { callInd, callNear, jccNear, jcxz, jmpInd, jmpNear, loop_, loope, loopne
 import { aaa, aad, aam, aas, daa, das, salc } from "./decimal";
 import { bound, callFar, callFarM, int1, int3, int_, into, iret, jmpFar, jmpFarM, retFar, ud } from "./far";
 import { clac, clc, cld, cli, cmc, lahf, popf, pushf, sahf, stac, stc, std, sti } from "./flags";
-import { vector } from "./fpu";
 import { hlt, inDx, inImm, monitor, mwait, outDx, outImm, pause } from "./io";
 import { cmov, loadFar, movFromSeg, movToSeg, nopRm, setccM, xlat } from "./move";
 import { div, idiv, imul1, imul2, imul3, mul } from "./muldiv";
@@ -70,6 +69,7 @@ import {
   shrdI,
 } from "./shift";
 import { vector0f, vector38, vector3a } from "./sse/dispatch";
+import { ldmxcsr, stmxcsr } from "./sse/mxcsr";
 import { fwait, x87 } from "./x87/dispatch";
 import { enter, leave, pop, popSeg, popa, push, pushImm, pushSeg, pusha } from "./stack";
 import { cmps, ins, lods, movs, outs, scas, stos } from "./string";
@@ -97,6 +97,7 @@ import {
   wbinvd,
   wrmsr,
 } from "./system";
+import { xgetbv, xrstor, xsave, xsavec, xsaveopt, xsetbv } from "./xsave";
 
 /** Executes the instruction of micro-op `u` and returns a Status. */
 export function slow(op: u32, u: usize): i32 {
@@ -292,11 +293,19 @@ export function slow(op: u32, u: usize): i32 {
     case Op.FENCE: return fence(u);
     // floating point and vectors
     case Op.X87: return x87(u);
-    case Op.VECTOR: return vector(u);
     // MMX, SSE, AES, PCLMULQDQ, SHA (execute/sse, crypto)
     case Op.VECTOR_0F: return vector0f(u);
     case Op.VECTOR_38: return vector38(u);
     case Op.VECTOR_3A: return vector3a(u);
+    // MXCSR and extended state (execute/sse/mxcsr, xsave)
+    case Op.LDMXCSR: return ldmxcsr(u);
+    case Op.STMXCSR: return stmxcsr(u);
+    case Op.XSAVE: return xsave(u);
+    case Op.XRSTOR: return xrstor(u);
+    case Op.XSAVEOPT: return xsaveopt(u);
+    case Op.XSAVEC: return xsavec(u);
+    case Op.XGETBV: return xgetbv(u);
+    case Op.XSETBV: return xsetbv(u);
     // One past the last.
     default: return raiseUD();
   }

@@ -45,6 +45,7 @@ import {
 import { CR0_CD, CR0_ET, CR0_NW, DR6_FIXED, DR7_FIXED } from "../x86/control";
 import { RESERVED_ONE } from "../x86/flags";
 import { CS, DS, ES, FS, GS, LDTR, SS, TR } from "../x86/segment";
+import { MXCSR_DEFAULT, XCR0_X87 } from "../x86/xsave";
 import { SIGNATURE } from "./cpuid";
 import { setRflags } from "./flags";
 import { cr0, markAddressSpaceStale, RDX, setCpl, setReg32, setRip, setSegment } from "./state";
@@ -68,7 +69,6 @@ const APIC_BSP: u64 = 0x100;
 const MISC_ENABLE: u64 = 1;
 /** IA32_FEATURE_CONTROL: locked, nothing enabled. */
 const FEATURE_CONTROL: u64 = 1;
-const MXCSR_DEFAULT: u32 = 0x1f80;
 const X87_CONTROL_RESET: u32 = 0x40;
 
 /** Registers that both kinds set. */
@@ -140,7 +140,7 @@ export function resetProcessor(kind: ResetKind = ResetKind.RESET): void {
     memory.fill(X87, 0, MXCSR - X87);
     store<u16>(X87_CONTROL, X87_CONTROL_RESET);
     store<u8>(X87_TAGS, 0xff);
-    store<u64>(XCR0, 1);
+    store<u64>(XCR0, XCR0_X87);
     store<u32>(MXCSR, MXCSR_DEFAULT);
   }
   store<u32>(ACTIVITY, boot ? Activity.ACTIVE : Activity.WAIT_FOR_SIPI);

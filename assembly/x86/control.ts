@@ -35,7 +35,7 @@ export const CR4_SMAP: u64 = 1 << 21;
 /** Bits that may be set; VME and PVI are not offered. */
 export const CR4_IMPLEMENTED: u64 =
   CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PGE | CR4_PCE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_UMIP |
-  CR4_FSGSBASE | CR4_PCIDE | CR4_SMEP | CR4_SMAP;
+  CR4_FSGSBASE | CR4_PCIDE | CR4_OSXSAVE | CR4_SMEP | CR4_SMAP;
 
 export const EFER_SCE: u64 = 1 << 0;
 export const EFER_LME: u64 = 1 << 8;

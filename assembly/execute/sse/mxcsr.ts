@@ -16,10 +16,8 @@ import { raise, raiseGP, raiseUD } from "../../vcpu/fault";
 import { Status } from "../../vcpu/status";
 import { CR4_OSXMMEXCPT } from "../../x86/control";
 import { VECTOR_XM } from "../../x86/vectors";
+import { MXCSR_MASK } from "../x87/fxsave";
 import { source32, sseReady, store32 } from "./operand";
-
-/** Bits that exist; FXSAVE's MXCSR_MASK. Bit 17 would belong to misaligned SSE operands. */
-export const MXCSR_MASK: u32 = 0xffff;
 
 const DAZ: u32 = 1 << 6;
 const PM: u32 = 1 << 12;

@@ -8,11 +8,13 @@
 //   dst   ModRM.reg with REX.R: a register number, not a byte offset; in the shift groups the extension
 //   src   ModRM.rm with REX.B, the same, where the operand is a register
 //
+// Bitwise and unpacking instructions on floating-point elements carry the selector of their integer twins.
+//
 // A table byte says which prefixes an opcode exists with:  7:4 with a memory operand | 3:0 with a register,
 // in each half bit 0 none, bit 1 66, bit 2 F3, bit 3 F2.
 
 import { byte, invalid, operandSize, prefix66, repeat, segment } from "./cursor";
-import { emit, setDst, setImm, setSrc } from "./emit";
+import { emit, setDst, setImm, setOp, setSrc } from "./emit";
 import { extension, isRegister, modrm, reg, rm } from "./modrm";
 import { Op } from "./op";
 import { UOP_SEG } from "./uop";
@@ -94,7 +96,65 @@ export function vector0f(u: usize, opcode: u32): void {
   if (opcode == 0xf7) store<u8>(u, segment >= 0 ? segment : DS, UOP_SEG);
   if ((opcode >= 0x70 && opcode <= 0x73) || (opcode >= 0xc2 && opcode <= 0xc6 && opcode != 0xc3)) {
     setImm(u, selector(opcode, prefix) | <i64>byte());
+  } else specialise(u, opcode, prefix);
+}
+
+/** Gives what is executed often an op of its own, on which the interpreter has a short path. */
+function specialise(u: usize, opcode: u32, prefix: u32): void {
+  const direct = isRegister() ? registerOp(opcode, prefix) : memoryOp(opcode, prefix);
+  if (direct != 0) setOp(u, direct);
+  else if (prefix <= 1) {
+    const twin = packedTwin(opcode, prefix);
+    if (twin != 0) setImm(u, selector(twin, 1));
+    if (twin != 0 || (prefix == 1 && isPacked(opcode))) setOp(u, Op.VECTOR_PACKED);
   }
+}
+/** Whole registers: MOVAPS, MOVUPS, MOVAPD, MOVUPD, MOVDQA, MOVDQU in the direction that loads. */
+function registerOp(opcode: u32, prefix: u32): u32 {
+  const float = (opcode == 0x10 || opcode == 0x28) && prefix <= 1;
+  const integer = opcode == 0x6f && (prefix == 1 || prefix == 2);
+  return float || integer ? Op.VECTOR_MOVE : 0;
+}
+function memoryOp(opcode: u32, prefix: u32): u32 {
+  switch ((opcode << 2) | prefix) {
+    // MOVUPS, MOVUPD, MOVDQU
+    case (0x10 << 2) | 0: case (0x10 << 2) | 1: case (0x6f << 2) | 2: return Op.VECTOR_LOAD;
+    case (0x11 << 2) | 0: case (0x11 << 2) | 1: case (0x7f << 2) | 2: return Op.VECTOR_STORE;
+    // MOVAPS, MOVAPD, MOVDQA, MOVNTPS, MOVNTPD, MOVNTDQ
+    case (0x28 << 2) | 0: case (0x28 << 2) | 1: case (0x6f << 2) | 1: return Op.VECTOR_LOAD_A;
+    case (0x29 << 2) | 0: case (0x29 << 2) | 1: case (0x7f << 2) | 1:
+    case (0x2b << 2) | 0: case (0x2b << 2) | 1: case (0xe7 << 2) | 1:
+      return Op.VECTOR_STORE_A;
+    // MOVQ and MOVSD, MOVSS: memory operands are zero-extended
+    case (0x7e << 2) | 2: case (0x10 << 2) | 3: return Op.VECTOR_LOAD64;
+    case (0xd6 << 2) | 1: case (0x11 << 2) | 3: return Op.VECTOR_STORE64;
+    case (0x10 << 2) | 2: return Op.VECTOR_LOAD32;
+    case (0x11 << 2) | 2: return Op.VECTOR_STORE32;
+    default: return 0;
+  }
+}
+/** The integer instruction (prefix 66) that does the same as one on packed floating-point elements, or 0. */
+function packedTwin(opcode: u32, prefix: u32): u32 {
+  switch (opcode) {
+    // UNPCKL, UNPCKH: PUNPCKLDQ, PUNPCKHDQ for singles, PUNPCKLQDQ, PUNPCKHQDQ for doubles
+    case 0x14: return prefix == 0 ? 0x62 : 0x6c;
+    case 0x15: return prefix == 0 ? 0x6a : 0x6d;
+    // AND, ANDN, OR, XOR: PAND, PANDN, POR, PXOR
+    case 0x54: return 0xdb;
+    case 0x55: return 0xdf;
+    case 0x56: return 0xeb;
+    case 0x57: return 0xef;
+    default: return 0;
+  }
+}
+/** Opcodes with 66 of the form destination = operation(destination, source) on packed integers. */
+function isPacked(opcode: u32): bool {
+  if (opcode >= 0x60 && opcode <= 0x6d) return true;
+  if (opcode >= 0x74 && opcode <= 0x76) return true;
+  return (
+    opcode >= 0xd1 && opcode != 0xd6 && opcode != 0xd7 && opcode != 0xe6 && opcode != 0xe7 && opcode != 0xf0 &&
+    opcode != 0xf7
+  );
 }
 
 export function vector38(u: usize, opcode: u32): void {

@@ -57,6 +57,7 @@ import {
   unaryM,
   unaryR,
 } from "./forms";
+import { loadVector, moveVector, packedVector, storeVector } from "./vector";
 
 /** The instruction failed. */
 const FAILED: i32 = 0;
@@ -1074,6 +1075,17 @@ export function interpret(from: usize): void {
             u += 2 * UOP;
             continue;
           }
+
+          case Op.VECTOR_LOAD: if (!loadVector<v128>(u, false)) break; u += UOP; continue;
+          case Op.VECTOR_LOAD_A: if (!loadVector<v128>(u, true)) break; u += UOP; continue;
+          case Op.VECTOR_STORE: if (!storeVector<v128>(u, false)) break; u += UOP; continue;
+          case Op.VECTOR_STORE_A: if (!storeVector<v128>(u, true)) break; u += UOP; continue;
+          case Op.VECTOR_MOVE: if (!moveVector(u)) break; u += UOP; continue;
+          case Op.VECTOR_LOAD64: if (!loadVector<u64>(u, false)) break; u += UOP; continue;
+          case Op.VECTOR_LOAD32: if (!loadVector<u32>(u, false)) break; u += UOP; continue;
+          case Op.VECTOR_STORE64: if (!storeVector<u64>(u, false)) break; u += UOP; continue;
+          case Op.VECTOR_STORE32: if (!storeVector<u32>(u, false)) break; u += UOP; continue;
+          case Op.VECTOR_PACKED: if (!packedVector(u)) break; u += UOP; continue;
 
           default: {
             // Out of line: FUEL is exact there, with this instruction paid.

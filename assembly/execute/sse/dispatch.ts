@@ -169,9 +169,6 @@ function plain0f(u: usize, opcode: u32): i32 {
     case 0x11: return storeUnaligned(u);
     case 0x12: return loadLow(u);
     case 0x13: return storeLow(u);
-    // UNPCKLPS, UNPCKHPS: PUNPCKLDQ, PUNPCKHDQ.
-    case 0x14: return packed0f(u, 0x62);
-    case 0x15: return packed0f(u, 0x6a);
     case 0x16: return loadHigh(u);
     case 0x17: return storeHigh(u);
     case 0x28: return loadAligned(u);
@@ -185,7 +182,6 @@ function plain0f(u: usize, opcode: u32): i32 {
     case 0x51: return sqrtps(u);
     case 0x52: return rsqrtps(u);
     case 0x53: return rcpps(u);
-    case 0x54: case 0x55: case 0x56: case 0x57: return logic(u, opcode);
     case 0x58: return addps(u);
     case 0x59: return mulps(u);
     case 0x5a: return cvtps2pd(u);
@@ -197,16 +193,6 @@ function plain0f(u: usize, opcode: u32): i32 {
     case 0xc2: return cmpps(u);
     case 0xc6: return shuffleSingle(u);
     default: return raiseUD();
-  }
-}
-
-/** ANDPS, ANDNPS, ORPS, XORPS and their double-precision twins: PAND, PANDN, POR, PXOR. */
-function logic(u: usize, opcode: u32): i32 {
-  switch (opcode) {
-    case 0x54: return packed0f(u, 0xdb);
-    case 0x55: return packed0f(u, 0xdf);
-    case 0x56: return packed0f(u, 0xeb);
-    default: return packed0f(u, 0xef);
   }
 }
 
@@ -234,9 +220,6 @@ function operand0f(u: usize, opcode: u32): i32 {
     case 0x11: return storeUnaligned(u);
     case 0x12: return loadLow(u);
     case 0x13: return storeLow(u);
-    // UNPCKLPD, UNPCKHPD: PUNPCKLQDQ, PUNPCKHQDQ.
-    case 0x14: return packed0f(u, 0x6c);
-    case 0x15: return packed0f(u, 0x6d);
     case 0x16: return loadHigh(u);
     case 0x17: return storeHigh(u);
     case 0x28: case 0x6f: return loadAligned(u);
@@ -248,7 +231,6 @@ function operand0f(u: usize, opcode: u32): i32 {
     case 0x2f: return comisd(u);
     case 0x50: return moveMaskDouble(u);
     case 0x51: return sqrtpd(u);
-    case 0x54: case 0x55: case 0x56: case 0x57: return logic(u, opcode);
     case 0x58: return addpd(u);
     case 0x59: return mulpd(u);
     case 0x5a: return cvtpd2ps(u);

@@ -37,11 +37,17 @@ import { isMemory } from "../operand";
 const STATUS_ES: u32 = 0x80;
 const STATUS_TOP: u32 = 0x3800;
 
+/** What keeps SSE instructions from executing: CR0.EM, CR0.TS, and CR4.OSFXSR where it is not set. */
+@inline function sseObstacles(): u64 {
+  return (load<u64>(CR0) & (CR0_EM | CR0_TS)) | (~load<u64>(CR4) & CR4_OSFXSR);
+}
+/** SSE instructions may execute; raises nothing. */
+@inline export function isSseReady(): bool { return sseObstacles() == 0; }
 /** SSE instructions may execute; false: #UD or #NM is raised. */
 export function sseReady(): bool {
-  const blocked = (load<u64>(CR0) & (CR0_EM | CR0_TS)) | (~load<u64>(CR4) & CR4_OSFXSR);
-  if (blocked == 0) return true;
-  if ((blocked & (CR0_EM | CR4_OSFXSR)) != 0) raiseUD();
+  const obstacles = sseObstacles();
+  if (obstacles == 0) return true;
+  if ((obstacles & (CR0_EM | CR4_OSFXSR)) != 0) raiseUD();
   else raiseNM();
   return false;
 }
@@ -111,8 +117,8 @@ function refused(u: usize): void {
 }
 
 /** XMM register or 16 aligned bytes. */
-export function source128(u: usize): usize {
-  if (!isMemory(u)) return xmm(uopSrc(u));
+@inline export function source128(u: usize): usize { return isMemory(u) ? memorySource128(u) : xmm(uopSrc(u)); }
+function memorySource128(u: usize): usize {
   const at = linear(u, 16);
   if ((<u32>at & 15) != 0) {
     misaligned();
@@ -125,7 +131,7 @@ export function source128(u: usize): usize {
   return 0;
 }
 /** XMM register or 16 bytes anywhere. */
-export function source128u(u: usize): usize { return isMemory(u) ? memorySource128u(u) : xmm(uopSrc(u)); }
+@inline export function source128u(u: usize): usize { return isMemory(u) ? memorySource128u(u) : xmm(uopSrc(u)); }
 /** XMM register (its low part counts) or 8 bytes. */
 export function source64(u: usize): usize { return isMemory(u) ? memorySource<u64>(u) : xmm(uopSrc(u)); }
 export function source32(u: usize): usize { return isMemory(u) ? memorySource<u32>(u) : xmm(uopSrc(u)); }

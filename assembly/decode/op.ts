@@ -403,6 +403,10 @@ export const enum Op {
   VECTOR_STORE32 = 391,
   // packed integer and bitwise operations on XMM registers
   VECTOR_PACKED = 392,
+  // all other MMX, SSE, AES, PCLMULQDQ and SHA instructions by opcode map
+  VECTOR_0F = 393,
+  VECTOR_38 = 394,
+  VECTOR_3A = 395,
   // From here on: out-of-line handlers (execute/slow). Operand size in prefix; r/m operand in
   // dst or memory (by ea), modrm.reg operand in src.
   SLOW = 512,
@@ -593,23 +597,19 @@ export const enum Op {
   VMMCALL = 683,
   CLFLUSH = 684,
   FENCE = 685,
-  // floating point and vectors: availability checks only, for now
+  // x87 (execute/x87)
   X87 = 686,
-  // MMX, SSE, AES, PCLMULQDQ, SHA by opcode map (decode/vector)
-  VECTOR_0F = 688,
-  VECTOR_38 = 689,
-  VECTOR_3A = 690,
   // MXCSR and extended state (execute/sse/mxcsr, execute/xsave)
-  LDMXCSR = 691,
-  STMXCSR = 692,
-  XSAVE = 693,
-  XRSTOR = 694,
-  XSAVEOPT = 695,
-  XSAVEC = 696,
-  XGETBV = 697,
-  XSETBV = 698,
+  LDMXCSR = 687,
+  STMXCSR = 688,
+  XSAVE = 689,
+  XRSTOR = 690,
+  XSAVEOPT = 691,
+  XSAVEC = 692,
+  XGETBV = 693,
+  XSETBV = 694,
   // One past the last.
-  END = 699,
+  END = 695,
 }
 
 export const FORM_RR: u32 = 0;

@@ -68,7 +68,6 @@ import {
   shrdCl,
   shrdI,
 } from "./shift";
-import { vector0f, vector38, vector3a } from "./sse/dispatch";
 import { ldmxcsr, stmxcsr } from "./sse/mxcsr";
 import { fwait, x87 } from "./x87/dispatch";
 import { enter, leave, pop, popSeg, popa, push, pushImm, pushSeg, pusha } from "./stack";
@@ -293,10 +292,6 @@ export function slow(op: u32, u: usize): i32 {
     case Op.FENCE: return fence(u);
     // floating point and vectors
     case Op.X87: return x87(u);
-    // MMX, SSE, AES, PCLMULQDQ, SHA (execute/sse, crypto)
-    case Op.VECTOR_0F: return vector0f(u);
-    case Op.VECTOR_38: return vector38(u);
-    case Op.VECTOR_3A: return vector3a(u);
     // MXCSR and extended state (execute/sse/mxcsr, xsave)
     case Op.LDMXCSR: return ldmxcsr(u);
     case Op.STMXCSR: return stmxcsr(u);

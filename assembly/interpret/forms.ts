@@ -4,11 +4,11 @@
 
 import { DATA_LIMIT, GPR, LAZY_A, LAZY_CARRY, LAZY_KIND, LAZY_RESULT } from "../layout";
 import { UOP_CONDITION_MASK } from "../decode/branch";
-import { Ea, UOP, UOP_BASE, UOP_DISP, UOP_INDEX, UOP_SCALE, uopDst, uopEa, uopImm, uopSeg, uopSrc } from "../decode/uop";
+import { UOP, uopDst, uopImm, uopSeg, uopSrc } from "../decode/uop";
 import { adc, add, and, dec, inc, neg, or, rol, ror, sar, sbb, shl, shr, sub, xor } from "../execute/alu";
 import { hostRead, hostWrite } from "../mmu/tables";
 import { readSlow, writeSlow } from "../vcpu/access";
-import { linear, linearForWrite } from "../vcpu/address";
+import { operand } from "../vcpu/address";
 import { flagsLogic, flagsSub } from "../vcpu/flags";
 import { faulted, nextRip, RBP, RSP } from "../vcpu/state";
 import { SS } from "../x86/segment";
@@ -47,16 +47,6 @@ export const enum Shift {
 }
 @inline export function imm<T>(u: usize): T { return <T>uopImm(u); }
 
-/** Linear address of the memory operand; BAD_LINEAR with the fault recorded when segmentation forbids it. */
-@inline export function operand<T>(u: usize, write: bool): u64 {
-  const form = uopEa(u);
-  if (form > <u32>Ea.FLAT32) return write ? linearForWrite(u, sizeof<T>()) : linear(u, sizeof<T>());
-  const address =
-    load<u64>(<usize>load<u8>(u, UOP_BASE), GPR) +
-    (load<u64>(<usize>load<u8>(u, UOP_INDEX), GPR) << <u64>load<u8>(u, UOP_SCALE)) +
-    <u64>(<i64>load<i32>(u, UOP_DISP));
-  return form == Ea.FLAT64 ? address : address & 0xffff_ffff;
-}
 /** The looked-up host address serves an access of T at this linear address. */
 @inline export function hits<T>(host: u64, at: u64): bool {
   if (sizeof<T>() == 1) return host < load<u64>(DATA_LIMIT);

@@ -57,7 +57,7 @@ import {
   unaryM,
   unaryR,
 } from "./forms";
-import { loadVector, moveVector, packedVector, storeVector } from "./vector";
+import { general, general38, general3a, loadVector, moveVector, packedVector, storeVector } from "./vector";
 
 /** The instruction failed. */
 const FAILED: i32 = 0;
@@ -1086,6 +1086,9 @@ export function interpret(from: usize): void {
           case Op.VECTOR_STORE64: if (!storeVector<u64>(u, false)) break; u += UOP; continue;
           case Op.VECTOR_STORE32: if (!storeVector<u32>(u, false)) break; u += UOP; continue;
           case Op.VECTOR_PACKED: if (!packedVector(u)) break; u += UOP; continue;
+          case Op.VECTOR_0F: if (!general(u)) break; u += UOP; continue;
+          case Op.VECTOR_38: if (!general38(u)) break; u += UOP; continue;
+          case Op.VECTOR_3A: if (!general3a(u)) break; u += UOP; continue;
 
           default: {
             // Out of line: FUEL is exact there, with this instruction paid.

@@ -3,14 +3,18 @@
 // general form in execute/sse, which does it all again. Each returns false when the instruction failed.
 
 import { isSseReady, xmm, xmmDst } from "../execute/sse/operand";
-import { vector0f } from "../execute/sse/dispatch";
+import { vector0f, vector38, vector3a } from "../execute/sse/dispatch";
 import { packed0f } from "../execute/sse/packed";
 import { uopImm, uopSrc } from "../decode/uop";
 import { hostRead, hostWrite } from "../mmu/tables";
+import { operand } from "../vcpu/address";
 import { Status } from "../vcpu/status";
-import { hits, operand } from "./forms";
+import { hits } from "./forms";
 
-@inline function general(u: usize): bool { return vector0f(u) == Status.NEXT; }
+/** An instruction of map 0F without a short path. */
+@inline export function general(u: usize): bool { return vector0f(u) == Status.NEXT; }
+@inline export function general38(u: usize): bool { return vector38(u) == Status.NEXT; }
+@inline export function general3a(u: usize): bool { return vector3a(u) == Status.NEXT; }
 @inline function fits<T>(host: u64, at: u64, aligned: bool): bool {
   return hits<T>(host, at) && (!aligned || (<u32>at & 15) == 0);
 }

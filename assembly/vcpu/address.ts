@@ -99,6 +99,16 @@ export function linear(u: usize, size: u32): u64 {
 export function linearForWrite(u: usize, size: u32): u64 {
   return operandAddress(u, effectiveAddress(u), size, true);
 }
+/** The same for an operand of type T, without a call where it is a plain sum of registers. */
+@inline export function operand<T>(u: usize, write: bool): u64 {
+  const form = uopEa(u);
+  if (form > <u32>Ea.FLAT32) return write ? linearForWrite(u, sizeof<T>()) : linear(u, sizeof<T>());
+  const address =
+    load<u64>(<usize>load<u8>(u, UOP_BASE), GPR) +
+    (load<u64>(<usize>load<u8>(u, UOP_INDEX), GPR) << <u64>load<u8>(u, UOP_SCALE)) +
+    <u64>(<i64>load<i32>(u, UOP_DISP));
+  return form == Ea.FLAT64 ? address : address & 0xffff_ffff;
+}
 /** Operand address moved by a byte offset before it wraps (bit strings). */
 export function linearWithOffset(u: usize, byteOffset: i64, size: u32, write: bool): u64 {
   const ea = uopEa(u);

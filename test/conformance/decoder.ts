@@ -59,6 +59,9 @@ const OFFERED = new Set([
   CpuidFeature.SSSE3,
   CpuidFeature.SYSCALL,
   CpuidFeature.TSC,
+  CpuidFeature.XSAVE,
+  CpuidFeature.XSAVEC,
+  CpuidFeature.XSAVEOPT,
 ]);
 
 /** Instructions whose features are not offered otherwise. */

@@ -23,7 +23,7 @@ import {
 import { uopDst, uopSeg, uopSrc } from "../../decode/uop";
 import { hostRead, hostWrite } from "../../mmu/tables";
 import { readSlow, writeData } from "../../vcpu/access";
-import { effectiveAddress, linear, linearForWrite } from "../../vcpu/address";
+import { effectiveAddress, operand } from "../../vcpu/address";
 import { clearFault, raise, raiseGP, raiseNM, raiseUD } from "../../vcpu/fault";
 import { faulted, segEffective } from "../../vcpu/state";
 import { readWide, writeWide } from "../../vcpu/wide";
@@ -94,14 +94,14 @@ export function setMmx(n: usize, value: u64): void {
 
 /** Address of sizeof<T>() bytes of the memory operand; 0 when it faulted. */
 @inline export function memorySource<T>(u: usize): usize {
-  const at = linear(u, sizeof<T>());
+  const at = operand<T>(u, false);
   const host = hostRead(at);
   if (host < load<u64>(DATA_LIMIT) && (<u32>at & 0xfff) <= 4096 - <u32>sizeof<T>()) return <usize>host;
   store<u64>(VECTOR_SCRATCH, readSlow(at, sizeof<T>(), uopSeg(u), 0));
   return faulted() ? 0 : VECTOR_SCRATCH;
 }
 function memorySource128u(u: usize): usize {
-  const at = linear(u, 16);
+  const at = operand<v128>(u, false);
   const host = hostRead(at);
   if (host < load<u64>(DATA_LIMIT) && (<u32>at & 0xfff) <= 4096 - 16) return <usize>host;
   return readWide(at, uopSeg(u), VECTOR_SCRATCH) ? VECTOR_SCRATCH : 0;
@@ -119,7 +119,7 @@ function refused(u: usize): void {
 /** XMM register or 16 aligned bytes. */
 @inline export function source128(u: usize): usize { return isMemory(u) ? memorySource128(u) : xmm(uopSrc(u)); }
 function memorySource128(u: usize): usize {
-  const at = linear(u, 16);
+  const at = operand<v128>(u, false);
   if ((<u32>at & 15) != 0) {
     misaligned();
     return 0;
@@ -151,7 +151,7 @@ export function store128(u: usize, from: usize, aligned: bool): bool {
     v128.store(xmm(uopSrc(u)), v128.load(from));
     return true;
   }
-  const at = linearForWrite(u, 16);
+  const at = operand<v128>(u, true);
   const offset = <u32>at & 0xfff;
   if (aligned && (offset & 15) != 0) {
     misaligned();
@@ -166,7 +166,7 @@ export function store128(u: usize, from: usize, aligned: bool): bool {
   return writeWide(at, uopSeg(u), from);
 }
 /** Writes a value to the memory operand; false when it faulted. */
-export function store64(u: usize, value: u64): bool { return writeData<u64>(linearForWrite(u, 8), uopSeg(u), value); }
-export function store32(u: usize, value: u32): bool { return writeData<u32>(linearForWrite(u, 4), uopSeg(u), value); }
-export function store16(u: usize, value: u16): bool { return writeData<u16>(linearForWrite(u, 2), uopSeg(u), value); }
-export function store8(u: usize, value: u8): bool { return writeData<u8>(linearForWrite(u, 1), uopSeg(u), value); }
+export function store64(u: usize, value: u64): bool { return writeData<u64>(operand<u64>(u, true), uopSeg(u), value); }
+export function store32(u: usize, value: u32): bool { return writeData<u32>(operand<u32>(u, true), uopSeg(u), value); }
+export function store16(u: usize, value: u16): bool { return writeData<u16>(operand<u16>(u, true), uopSeg(u), value); }
+export function store8(u: usize, value: u8): bool { return writeData<u8>(operand<u8>(u, true), uopSeg(u), value); }

@@ -32,7 +32,7 @@ import { BLOCK_MAX } from "../tuning";
 import { fuse } from "./branch";
 import { decode, endsBlock } from "./decode";
 import { Op } from "./op";
-import { UOP, UOP_OFFSET, UOP_OP, UOP_PLAIN, UOP_REMAIN } from "./uop";
+import { clearUop, UOP, UOP_OFFSET, UOP_OP, UOP_PLAIN, UOP_REMAIN } from "./uop";
 
 export const HEADER: usize = 32;
 const HASH_NEXT: usize = 0;
@@ -116,7 +116,7 @@ function open(frame: u32, offset: u32, mode: u32): usize {
 /** Closes a block of `count` micro-ops that ends before offset `end`, and files it. */
 function close(block: usize, count: u32, end: u32): usize {
   const terminator = block + HEADER + <usize>count * UOP;
-  memory.fill(terminator, 0, UOP);
+  clearUop(terminator);
   store<u16>(terminator, Op.GOTO, UOP_OP);
   store<u16>(terminator, Op.GOTO, UOP_PLAIN);
   store<u16>(terminator, end, UOP_OFFSET);

@@ -59,7 +59,11 @@ export function checkTables(subject: Subject, memory: GuestMemory, regime: Regim
         if (write !== content) {
           const watched = write === subject.watchedSlot(first);
           assert.ok(watched || write === subject.emptySlot(slot), `${where}: write entry for another page`);
-          assert.deepEqual(passed(write, slot, subject.slots, limit), [], `${where}: a watched slot lets a page through`);
+          assert.deepEqual(
+            passed(write, slot, subject.slots, limit),
+            [],
+            `${where}: a watched slot lets a page through`,
+          );
         }
         const host = Number(BigInt.asUintN(64, first - content));
         assert.ok(host >= subject.ramBase && host + 4096 <= subject.limit, `${where} reaches outside guest memory`);

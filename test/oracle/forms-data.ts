@@ -226,14 +226,18 @@ function someSelector(b: Builder): bigint {
 }
 const everySelector = (b: Builder): void => {
   for (let i = 0; i < 16; i++) if (i !== 4) b.setLow(i, 2, someSelector(b));
+  // The stack pointer is a selector as well: not one of the entries that the host's GDT has for itself (60h-7Fh).
+  if ((b.low(4, 2) & 0xffe0n) === 0x60n) b.set(4, b.stackAddress(0x800));
 };
 const memorySelector =
   (offset: number) =>
   (b: Builder): void => {
     b.target = b.chooseTarget(offset + 2);
-    // Selectors in memory are always chosen: the host's GDT has entries of its own.
-    if (b.target >= DATA + 0x1f00 && b.target < DATA + 0x3000) b.target = DATA + b.random.below(0x1f00);
-
+    // Selectors in memory are always chosen: the host's GDT has entries of its own. Behind the windows a 16-bit
+    // address would fall into the low one.
+    if (b.target < DATA - 16 || b.target >= DATA + 0x1f00) b.target = DATA + b.random.below(0x1f00);
+    // A scaled index can fall short of the target by its remainder: what is before it makes no such selector.
+    for (let at = Math.max(b.target - 8, DATA); at < b.target; at++) b.poke(at, 0xffn, 1);
     b.poke(b.target, b.random.operand(), offset);
     b.poke(b.target + offset, someSelector(b), 2);
   };

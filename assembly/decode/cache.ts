@@ -26,13 +26,13 @@ import {
   JUMP_CACHE,
   JUMP_CACHE_ENTRIES,
 } from "../layout";
-import { CODE, FRAME_CODE, FRAME_GRANULES, frameEntry, frameHost } from "../memory/frames";
+import { CODE, FRAME_CODE, FRAME_GRANULES, FRAME_SHARED, frameEntry, frameHost } from "../memory/frames";
 import { protect, unprotect } from "../memory/track";
 import { BLOCK_MAX } from "../tuning";
 import { fuse } from "./branch";
 import { decode, endsBlock } from "./decode";
 import { Op } from "./op";
-import { UOP, UOP_OFFSET, UOP_OP, UOP_PLAIN, UOP_REMAIN } from "./uop";
+import { clearUop, UOP, UOP_OFFSET, UOP_OP, UOP_PLAIN, UOP_REMAIN } from "./uop";
 
 export const HEADER: usize = 32;
 const HASH_NEXT: usize = 0;
@@ -93,8 +93,12 @@ export function flushCache(): void {
 function forget(frame: u32): void {
   const entry = frameEntry(frame);
   store<u32>(entry, 0, FRAME_CODE);
-  store<u64>(entry, 0, FRAME_GRANULES);
+  clearGranules(entry);
   unprotect(frame, CODE);
+}
+@inline function clearGranules(entry: usize): void {
+  store<u64>(entry, 0, FRAME_GRANULES);
+  store<u64>(entry, 0, FRAME_SHARED);
 }
 
 /** Opens a block at the arena's end. */
@@ -112,7 +116,7 @@ function open(frame: u32, offset: u32, mode: u32): usize {
 /** Closes a block of `count` micro-ops that ends before offset `end`, and files it. */
 function close(block: usize, count: u32, end: u32): usize {
   const terminator = block + HEADER + <usize>count * UOP;
-  memory.fill(terminator, 0, UOP);
+  clearUop(terminator);
   store<u16>(terminator, Op.GOTO, UOP_OP);
   store<u16>(terminator, Op.GOTO, UOP_PLAIN);
   store<u16>(terminator, end, UOP_OFFSET);
@@ -143,7 +147,10 @@ function file(block: usize, next: usize, frame: u32, from: u32, to: u32): void {
 }
 function watch(frame: u32, from: u32, to: u32): void {
   const entry = frameEntry(frame);
-  store<u64>(entry, load<u64>(entry, FRAME_GRANULES) | granulesOf(from, to - 1), FRAME_GRANULES);
+  const before = load<u64>(entry, FRAME_GRANULES);
+  const covered = granulesOf(from, to - 1);
+  store<u64>(entry, load<u64>(entry, FRAME_SHARED) | (before & covered), FRAME_SHARED);
+  store<u64>(entry, before | covered, FRAME_GRANULES);
 }
 /** Bit per 64 bytes from offset `first` to offset `last`. */
 @inline function granulesOf(first: u32, last: u32): u64 {
@@ -190,9 +197,15 @@ export function decodeCrossing(frame: u32, frame2: u32, offset: u32, bytes: usiz
 /** A store hit a frame with decoded code: what overlaps becomes stale. Registered with memory/track. */
 export function codeWritten(frame: u32, offset: u32, length: u32): void {
   const entry = frameEntry(frame);
-  if ((load<u64>(entry, FRAME_GRANULES) & granulesOf(offset, offset + length - 1)) == 0) return;
+  const written = granulesOf(offset, offset + length - 1);
+  const covered = load<u64>(entry, FRAME_GRANULES);
+  if ((covered & written) == 0) return;
+  // In a granule of its own the first block found is the only one; code that is patched again and again is
+  // decoded last, which puts it in front.
+  const alone = ((load<u64>(entry, FRAME_SHARED) & written) | (written & (written - 1))) == 0;
   let block = <usize>load<u32>(entry, FRAME_CODE);
   let left: u64 = 0;
+  let shared: u64 = 0;
   while (block != 0) {
     const isFirst = load<u32>(block, FRAME) == frame;
     const next = <usize>(isFirst ? load<u32>(block, PAGE_NEXT) : load<u32>(block, PAGE_NEXT2));
@@ -202,11 +215,24 @@ export function codeWritten(frame: u32, offset: u32, length: u32): void {
     let last: u32 = load<u16>(block, LAST);
     if (isFirst && second != NO_FRAME) last = 4095;
     else if (!isFirst) last -= 4096;
-    if (first < offset + length && last >= offset) discard(block, frame);
-    else left |= granulesOf(first, last);
+    const granules = granulesOf(first, last);
+    if (first < offset + length && last >= offset) {
+      discard(block, frame);
+      if (alone) {
+        shared = load<u64>(entry, FRAME_SHARED);
+        // What an instruction across the page's end covers is not known here where both pages are this frame.
+        left = second == frame ? covered : covered & ~(granules & ~shared);
+        break;
+      }
+    } else {
+      if (alone && (granules & written) != 0) return;
+      shared |= left & granules;
+      left |= granules;
+    }
     block = next;
   }
   store<u64>(entry, left, FRAME_GRANULES);
+  store<u64>(entry, shared, FRAME_SHARED);
   if (load<u32>(entry, FRAME_CODE) == 0) unprotect(frame, CODE);
 }
 
@@ -230,7 +256,7 @@ function discard(block: usize, writtenFrame: u32): void {
   const other = frame == writtenFrame ? second : frame;
   const entry = frameEntry(other);
   if (load<u32>(entry, FRAME_CODE) == 0) {
-    store<u64>(entry, 0, FRAME_GRANULES);
+    clearGranules(entry);
     unprotect(other, CODE);
   }
 }

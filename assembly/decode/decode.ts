@@ -4,7 +4,7 @@ import { at, begin, lock, lockUsed, outcome, Outcome, start } from "./cursor";
 import { setOp, emit } from "./emit";
 import { oneByte } from "./onebyte";
 import { Op } from "./op";
-import { Prefix, UOP, UOP_BASE, UOP_INDEX, UOP_LENGTH, UOP_PLAIN, uopPrefix, ZERO_OFFSET } from "./uop";
+import { clearUop, Prefix, UOP_BASE, UOP_INDEX, UOP_LENGTH, UOP_PLAIN, uopPrefix, ZERO_OFFSET } from "./uop";
 
 /**
  * Decodes the instruction at host address `bytes`, of which `available` bytes can be read, under mode
@@ -12,7 +12,7 @@ import { Prefix, UOP, UOP_BASE, UOP_INDEX, UOP_LENGTH, UOP_PLAIN, uopPrefix, ZER
  * Encodings that do not exist give Op.INVALID, over-long ones Op.TOO_LONG; both have a length too.
  */
 export function decode(bytes: usize, available: usize, mode: u32, u: usize): u32 {
-  memory.fill(u, 0, UOP);
+  clearUop(u);
   store<u8>(u, ZERO_OFFSET, UOP_BASE);
   store<u8>(u, ZERO_OFFSET, UOP_INDEX);
   begin(bytes, available, mode);

@@ -79,6 +79,21 @@ export const enum Prefix {
   REX = 0x80,
 }
 
+/** Zeroes a micro-op, in stores: memory.fill is a call out of the compiled code. */
+@inline export function clearUop(u: usize): void {
+  store<u64>(u, 0);
+  store<u64>(u, 0, 8);
+  store<u64>(u, 0, 16);
+  store<u64>(u, 0, 24);
+}
+/** Copies a micro-op. */
+@inline export function copyUop(to: usize, from: usize): void {
+  store<u64>(to, load<u64>(from));
+  store<u64>(to, load<u64>(from, 8), 8);
+  store<u64>(to, load<u64>(from, 16), 16);
+  store<u64>(to, load<u64>(from, 24), 24);
+}
+
 // @inline accessors of the fields
 @inline export function uopOp(u: usize): u32 { return load<u16>(u, UOP_OP); }
 @inline export function uopDst(u: usize): usize { return load<u8>(u, UOP_DST); }

@@ -16,6 +16,7 @@ import { farCall, farJump } from "../vcpu/gate";
 import { farReturn, interruptReturn } from "../vcpu/return";
 import { faulted, isCode64, nextRip, reg16, reg32 } from "../vcpu/state";
 import { Fault, Status } from "../vcpu/status";
+import { eventsWait } from "./shadow";
 import { EventType, VECTOR_BP, VECTOR_BR, VECTOR_DB, VECTOR_OF } from "../x86/vectors";
 
 /** Address `bytes` further on in an operand of several parts. */
@@ -58,7 +59,10 @@ export function jmpFarM(u: usize): i32 {
 }
 
 export function retFar(u: usize): i32 { return farReturn(1 << uopSize(u), <u32>uopImm(u) & 0xffff); }
-export function iret(u: usize): i32 { return interruptReturn(1 << uopSize(u), nextRip(u)); }
+export function iret(u: usize): i32 {
+  const status = interruptReturn(1 << uopSize(u), nextRip(u));
+  return status == Status.JUMP && eventsWait() ? Status.JUMP_SYNC : status;
+}
 
 export function int_(u: usize): i32 {
   return softwareInterrupt(<u32>uopImm(u) & 0xff, EventType.SOFTWARE_INTERRUPT, nextRip(u));

@@ -1,17 +1,8 @@
 // The interrupt shadow of STI, MOV SS and POP SS (SDM vol. 3, 6.8.3; APM vol. 2, 8.1.4): one instruction long.
 
-import {
-  CONTEXT_STALE,
-  INJECT,
-  INTERRUPT_REQUEST,
-  NMI_PENDING,
-  SHADOW,
-  SHADOW_AT,
-  SINGLE_STEP,
-  TRAP_PENDING,
-  WANT_WINDOW,
-} from "../layout";
+import { INJECT, INTERRUPT_REQUEST, NMI_PENDING, SHADOW, SHADOW_AT, TRAP_PENDING, WANT_WINDOW } from "../layout";
 import { interruptPending } from "../chipset/interrupts";
+import { isSettled } from "../vcpu/state";
 import { Shadow, Status } from "../vcpu/status";
 import { ticks } from "../vcpu/ticks";
 
@@ -22,13 +13,16 @@ import { ticks } from "../vcpu/ticks";
 export function castShadow(kind: Shadow): i32 {
   store<u32>(SHADOW, kind);
   store<u64>(SHADOW_AT, ticks());
-  const held =
+  return eventsWait() || !isSettled() ? Status.SYNC : Status.NEXT;
+}
+
+/** An event waits for its turn between two instructions. */
+export function eventsWait(): bool {
+  const events =
     load<u32>(INJECT) |
     load<u32>(TRAP_PENDING) |
     load<u32>(NMI_PENDING) |
     load<u32>(INTERRUPT_REQUEST) |
-    load<u32>(WANT_WINDOW) |
-    load<u32>(SINGLE_STEP) |
-    load<u32>(CONTEXT_STALE);
-  return held != 0 || interruptPending() ? Status.SYNC : Status.NEXT;
+    load<u32>(WANT_WINDOW);
+  return events != 0 || interruptPending();
 }

@@ -6,7 +6,7 @@ import { CODE_PARTIAL, CONTEXT_STALE, FETCH_TAG, MODE, RIP_PAGE, SCRATCH_UOP } f
 import { blockFrame2, decodeBlock, decodeCrossing, findBlock, NO_FRAME } from "../decode/cache";
 import { MODE_CODE, MODE_CODE64 } from "../decode/mode";
 import { Op } from "../decode/op";
-import { UOP, UOP_LENGTH, UOP_OFFSET, UOP_OP, UOP_PLAIN, UOP_REMAIN, uopLength } from "../decode/uop";
+import { copyUop, UOP, UOP_LENGTH, UOP_OFFSET, UOP_OP, UOP_PLAIN, UOP_REMAIN, uopLength } from "../decode/uop";
 import { probePush } from "../execute/stack";
 import { frameHost } from "../memory/frames";
 import { fetchCode } from "../vcpu/fetch";
@@ -115,7 +115,7 @@ export function enter(rip: u64, entry: usize): usize {
 export function enterStep(rip: u64): usize {
   const u = locate(rip);
   if (u == 0 || withinLimit(u, rip, code64()) == 0) return 0;
-  memory.copy(SCRATCH_UOP, u, UOP);
+  copyUop(SCRATCH_UOP, u);
   store<u16>(SCRATCH_UOP, load<u16>(u, UOP_PLAIN), UOP_OP);
   store<u8>(SCRATCH_UOP, 1, UOP_REMAIN);
   const end = SCRATCH_UOP + UOP;

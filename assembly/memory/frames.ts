@@ -6,7 +6,7 @@
 //     8  code      u32  first decoded block on the page, 0 = none (decode cache)
 //    12  table     u32  5:0 how walkers use it as a page table (TableUse) | 31:16 writes since the last walk
 //    16  granules  u64  bit per 64 bytes that decoded code covers
-//    24  unused    u64
+//    24  shared    u64  bit per 64 bytes that more than one decoded block may cover
 //
 // A lookup table may hold a write entry for the frame only while bits 7:0 of `reasons` are all zero:
 // that is what makes dirty logging, code caching and table tracing free until the first write.
@@ -34,6 +34,7 @@ export const FRAME_REVERSE: usize = 4;
 export const FRAME_CODE: usize = 8;
 export const FRAME_TABLE_USE: usize = 12;
 export const FRAME_GRANULES: usize = 16;
+export const FRAME_SHARED: usize = 24;
 
 /** Host address of a frame's record. */
 @inline export function frameEntry(frame: u32): usize {

@@ -4,15 +4,25 @@
 //   context 0  user pages
 //   context 1  supervisor pages; user pages unless CR4.SMAP is on
 //   context 2  everything (used only with SMAP and AC = 1)
-//   write      page writable (or CR0.WP = 0 and not context 0), leaf's D already set, and no reason on
-//              the frame to see its writes; always beside the read entry of the same page
+//   write      page writable (or CR0.WP = 0 and not context 0) and the leaf's D already set; watched as long
+//              as the frame has a reason to see its writes, none at all for ROM; always beside the read
+//              entry of the same page
 
 import { CONTEXT_STALE, CR0, SET_FILLED_MAX, SLOT_MASK, TABLE_SET } from "../layout";
-import { DIRTY, frameEntry, frameHost, WRITES_SEEN } from "../memory/frames";
+import { DIRTY, frameEntry, frameHost, hostFrame, READONLY, WRITES_SEEN } from "../memory/frames";
 import { CR0_WP } from "../x86/control";
 import { CELL_LINK, LISTED, linkCell, unlinkCell } from "./reverse";
 import { RECORD_FILLED, RECORD_OVERFLOW, setRecord } from "./sets";
-import { emptySlot, filledList, slotOffset, supervisorContext, tableBytes, tableRead } from "./tables";
+import {
+  emptySlot,
+  filledList,
+  isWatched,
+  slotOffset,
+  supervisorContext,
+  tableBytes,
+  tableRead,
+  watchedSlot,
+} from "./tables";
 import { DIRTY_LEAF, IMPLICIT, USER, WALK_FLAGS, WRITABLE } from "./walk";
 
 /** Lookup-table context of an access (bits of mmu/walk). */
@@ -54,9 +64,32 @@ export function fill(linear: u64, access: u32, frame: u32): void {
   if ((flags & WRITABLE) == 0 && (context == 0 || (load<u64>(CR0) & CR0_WP) != 0)) return;
   const entry = frameEntry(frame);
   const reasons = load<u32>(entry);
-  if ((reasons & WRITES_SEEN) != 0) return;
+  if ((reasons & WRITES_SEEN) != 0) {
+    if ((reasons & READONLY) == 0) store<u64>(write, watchedSlot(linear));
+    return;
+  }
   store<u32>(entry, reasons | DIRTY);
   store<u64>(write, content);
+}
+
+/**
+ * Frame of a page whose write slot, for this access, is watched; -1 otherwise. The slot becomes a write entry
+ * when nothing has to see the writes any more.
+ */
+export function watchedFrame(linear: u64, access: u32): i32 {
+  if (setStale()) return -1;
+  const read = tableRead(load<u32>(TABLE_SET), contextOf(access)) + slotOffset(linear);
+  const write = read + tableBytes();
+  if (!isWatched(linear - load<u64>(write))) return -1;
+  const content = load<u64>(read);
+  const frame = hostFrame(<usize>(linear - content));
+  const entry = frameEntry(frame);
+  const reasons = load<u32>(entry);
+  if ((reasons & WRITES_SEEN) == 0) {
+    store<u32>(entry, reasons | DIRTY);
+    store<u64>(write, content);
+  }
+  return frame;
 }
 
 /** Enters a slot in the set's list, so that emptying the set need not look at every slot. */

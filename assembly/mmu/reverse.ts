@@ -9,7 +9,7 @@
 
 import { FETCHED, FRAME_REVERSE, frameEntry, frameHost } from "../memory/frames";
 import { bumpFetch } from "./fetch";
-import { emptySlot, slotOffset, tableBytes } from "./tables";
+import { emptySlot, slotOffset, tableBytes, watchedSlot } from "./tables";
 
 export const CELL_NEXT: usize = 0;
 export const CELL_LINK: usize = 4;
@@ -36,14 +36,15 @@ export const LISTED: u32 = 1;
   store<u32>(cell, link & LISTED, CELL_LINK);
 }
 
-/** Drops every write entry of a frame: something must see its next write. */
+/** Puts every write entry of a frame under watch: something must see its next write. */
 export function revokeWrites(frame: u32): void {
   const bytes = tableBytes();
   const host = <u64>frameHost(frame);
   let cell = load<usize>(frameEntry(frame), FRAME_REVERSE);
   while (cell != 0) {
     const write = cell - bytes;
-    store<u64>(write, emptySlot(slotOffset(load<u64>(write - bytes) + host)));
+    const content = load<u64>(write - bytes);
+    if (load<u64>(write) == content) store<u64>(write, watchedSlot(content + host));
     cell = load<usize>(cell, CELL_NEXT);
   }
 }

@@ -2,9 +2,11 @@
 //
 // A table has N slots of 8 bytes. Linear address va uses slot s = (va >> 12) & (N - 1), and its host
 // address is va - T[s], valid if and only if that is below LIMIT, the end of guest memory in the linear
-// memory. There are no tags: with N * 4 KiB >= LIMIT + 4 KiB another page that shares the slot differs by
-// at least LIMIT + 4 KiB, so its difference falls outside [0, LIMIT). An empty slot holds
-// s * 4096 - LIMIT, which puts every address of the slot at or beyond LIMIT.
+// memory. There are no tags: with N * 4 KiB >= LIMIT + 8 KiB another page that shares the slot differs by
+// at least LIMIT + 8 KiB, so its difference falls outside [0, LIMIT). An empty slot holds
+// s * 4096 - LIMIT, which puts every address of the slot at or beyond LIMIT. A write slot may be *watched*: the
+// page may be written, but each write must be seen. It holds page - LIMIT - 4096, which puts the page's own
+// addresses into [LIMIT + 4096, LIMIT + 8192) and all others of the slot outside that and outside [0, LIMIT).
 //
 //   set:  context 0 | context 1 | context 2 | list of filled slots (u32 x SET_FILLED_MAX)
 //   context:  read table N x 8 | write table N x 8 | reverse-map cells N x 8 (mmu/reverse)
@@ -60,6 +62,11 @@ import { AC } from "../x86/flags";
 }
 /** Content of an empty slot, given its byte offset in the table. */
 @inline export function emptySlot(offset: usize): u64 { return (<u64>offset << 9) - load<u64>(LIMIT); }
+
+/** Content of the write slot of a page that may be written under watch. */
+@inline export function watchedSlot(linear: u64): u64 { return (linear & ~(<u64>0xfff)) - load<u64>(LIMIT) - 4096; }
+/** What a look-up gave names a page that may be written under watch. */
+@inline export function isWatched(host: u64): bool { return host - load<u64>(LIMIT) - 4096 < 4096; }
 
 /** Context of explicit supervisor accesses. */
 @inline export function supervisorContext(): u32 {

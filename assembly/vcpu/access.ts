@@ -10,7 +10,7 @@ import { MODE_CODE, MODE_CODE64 } from "../decode/mode";
 import { DIRTY, frameHost, frameReasons, hostFrame, READONLY, WRITES_SEEN } from "../memory/frames";
 import { frameOf, kindOf, RangeKind } from "../memory/ranges";
 import { loadSized, storeSized, storeTracked } from "../memory/track";
-import { fill, lookup, setStale } from "../mmu/fill";
+import { fill, lookup, setStale, watchedFrame } from "../mmu/fill";
 import { hostRead, hostWrite, isCanonical, slotOffset, supervisorContext, tableWrite } from "../mmu/tables";
 import { IMPLICIT, USER, WALK_ERROR, WALK_GPA, WRITE, walk } from "../mmu/walk";
 import { DS, SS } from "../x86/segment";
@@ -74,7 +74,7 @@ export function probeWrite(linear: u64, size: u32, seg: u32): bool {
 /** Implicit supervisor read (descriptor tables, task state, interrupt table). */
 @inline export function readSystem<T>(linear: u64): T {
   if (!setStale() && inPage<T>(linear)) {
-    const host = linear - load<u64>(load<u32>(TABLE_SYSTEM) + slotOffset(linear));
+    const host = linear - load<u64>(load<usize>(TABLE_SYSTEM) + slotOffset(linear));
     if (host < load<u64>(LIMIT)) return load<T>(<usize>host);
   }
   return <T>readAs(linear, sizeof<T>(), DS, IMPLICIT);
@@ -148,8 +148,13 @@ const FAILED: i32 = -2;
  * exception raised. Caches what it found.
  */
 export function place(linear: u64, seg: u32, access: u32): i32 {
-  const host = lookup(linear, access, (access & WRITE) != 0);
+  const write = (access & WRITE) != 0;
+  const host = lookup(linear, access, write);
   if (host < load<u64>(LIMIT)) return hostFrame(<usize>host);
+  if (write) {
+    const watched = watchedFrame(linear, access);
+    if (watched >= 0) return watched;
+  }
   if (!isCanonical(linear)) {
     raiseSegment(seg);
     return FAILED;
@@ -269,7 +274,7 @@ function writeCrossing(linear: u64, size: u32, seg: u32, value: u64, access: u32
   return true;
 }
 
-/** Stores into a frame. One that has a write entry is dirty without obligations: `gpa` is not needed. */
+/** Stores into a frame. One that was found without a walk is no ROM: `gpa` is not needed. */
 @inline function writeFrame(frame: u32, gpa: u64, offset: u32, size: u32, value: u64): void {
   const reasons = frameReasons(frame);
   if ((reasons & (WRITES_SEEN | DIRTY)) == DIRTY) storeSized(frameHost(frame) + offset, size, value);

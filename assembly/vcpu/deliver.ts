@@ -45,6 +45,7 @@ import {
   WITH_ERROR_CODE,
 } from "../x86/vectors";
 import { readSystem } from "./access";
+import { enterFlat32, enterFlat64 } from "./crossing";
 import { dropSingleStep } from "./debug";
 import {
   DESCRIPTOR_DB,
@@ -84,6 +85,7 @@ import {
   faulted,
   isLongMode,
   isProtected,
+  isSettled,
   isV86,
   markContextStale,
   reg64,
@@ -273,10 +275,17 @@ function deliverLong(): bool {
   return true;
 }
 
+function enterProtected(): bool {
+  const software = isSoftware(eventType);
+  if (isLongMode()) {
+    return enterFlat64(eventVector, software, eventHasError, eventError, eventFlags, eventRip) || deliverLong();
+  }
+  return enterFlat32(eventVector, software, eventHasError, eventError, eventFlags, eventRip) || deliverProtected();
+}
+
 /** One attempt at the event in the cells. True: it was delivered; a task of its own may have faulted since. */
 function attempt(): bool {
-  const delivered = !isProtected() ? deliverReal() : isLongMode() ? deliverLong() : deliverProtected();
-  if (!delivered) return false;
+  if (!(isProtected() ? enterProtected() : deliverReal())) return false;
   store<u32>(SHADOW, 0);
   store<u32>(ACTIVITY, Activity.ACTIVE);
   if (eventType == EventType.NMI) store<u32>(NMI_BLOCKED, 1);
@@ -447,5 +456,5 @@ export function softwareInterrupt(vector: u32, type: EventType, nextRip: u64): i
     return Status.FAULT;
   }
   dropSingleStep();
-  return Status.JUMP_SYNC;
+  return isSettled() ? Status.JUMP : Status.JUMP_SYNC;
 }

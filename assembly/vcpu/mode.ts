@@ -11,12 +11,14 @@
 // empties the table, the jump cache and the fetch TLB at no cost.
 //
 //   context  0 set u32 | 4 mode u32 | 8 CS limit u32 | 12 CPL = 3 u32 | 16 CS base u64 | 24 generation u32
+//            28 tag u32 of the context that differs in the ring only, 0 while unknown
 
 import {
   CONTEXTS,
   CONTEXTS_MAX,
   CONTEXT_COUNT,
   CONTEXT_STALE,
+  CPL,
   DATA_CHECKED,
   DATA_LIMIT,
   DR,
@@ -39,7 +41,7 @@ import {
 } from "../layout";
 import { MODE_CODE16, MODE_CODE32, MODE_CODE64, MODE_FLAT, MODE_STACK_SHIFT } from "../decode/mode";
 import { selectSet } from "../mmu/sets";
-import { currentContext, tableRead, tableWrite } from "../mmu/tables";
+import { currentContext, tableBytes, tableRead, tableWrite } from "../mmu/tables";
 import { CR0_AM, DR7_ENABLED } from "../x86/control";
 import { AC, RF, TF } from "../x86/flags";
 import { ATTR_DB, CS, DS, ES, FS, GS, SS } from "../x86/segment";
@@ -54,6 +56,7 @@ const CONTEXT_LIMIT: usize = 8;
 const CONTEXT_USER: usize = 12;
 const CONTEXT_BASE: usize = 16;
 const CONTEXT_GENERATION: usize = 24;
+const CONTEXT_PARTNER: usize = 28;
 /** Slots in use at which the table starts again: searches stay short. */
 const CONTEXTS_FULL: u32 = (CONTEXTS_MAX * 3) / 4;
 /** The last generation is left out: its tags would include NO_TAG (mmu/fetch). */
@@ -139,7 +142,28 @@ function fetchTag(set: u32, mode: u32, user: u32): u32 {
   store<u32>(context, user, CONTEXT_USER);
   store<u64>(context, base, CONTEXT_BASE);
   store<u32>(context, generation, CONTEXT_GENERATION);
+  store<u32>(context, 0, CONTEXT_PARTNER);
   return (generation << 8) | slot;
+}
+
+/**
+ * The privilege level goes from 3 to 0 or back (`user` = 1), and nothing else changes that derived state depends
+ * on: it was valid, CS stays flat, EFLAGS.AC is 0. What `refresh` would compute, without it.
+ */
+export function switchRing(user: u32): void {
+  const bytes = tableBytes();
+  const read = load<usize>(TABLE_SYSTEM) - (user != 0 ? 3 * bytes : 0);
+  store<u32>(CPL, user != 0 ? 3 : 0);
+  store<u32>(TABLE_READ, <u32>read);
+  store<u32>(TABLE_WRITE, <u32>(read + bytes));
+  const tag = load<u32>(FETCH_TAG);
+  const context = CONTEXTS + <usize>(tag & (CONTEXTS_MAX - 1)) * CONTEXT;
+  let partner = load<u32>(context, CONTEXT_PARTNER);
+  if (partner == 0) {
+    partner = fetchTag(load<u32>(TABLE_SET), load<u32>(MODE), user);
+    if (partner >> 8 == tag >> 8) store<u32>(context, partner, CONTEXT_PARTNER);
+  }
+  store<u32>(FETCH_TAG, partner);
 }
 
 /** Recomputes all derived state. */

@@ -6,6 +6,7 @@ import { NMI_BLOCKED } from "../layout";
 import { ARITHMETIC, AC, DF, ID, IF, IOPL, IOPL_SHIFT, NT, RF, TF, VIF, VIP, VM } from "../x86/flags";
 import { CS, DS, ES, FS, GS, SELECTOR_RPL, SS } from "../x86/segment";
 import { VECTOR_GP } from "../x86/vectors";
+import { returnFlat32, returnFlat64 } from "./crossing";
 import { noteResumeFlag } from "./debug";
 import {
   descriptorDpl,
@@ -40,6 +41,7 @@ import {
   isLongMode,
   isProtected,
   isRealOrV86,
+  isSettled,
   isV86,
   markContextStale,
   segLimit,
@@ -199,9 +201,13 @@ function returnToV86(offset: u64, code: u32, image: u32): i32 {
   return Status.JUMP_SYNC;
 }
 
-/** IRET with an operand size of `size` bytes; `next` is the address behind it, kept by a task switch. */
+/**
+ * IRET with an operand size of `size` bytes; `next` is the address behind it, kept by a task switch. JUMP: nothing
+ * but an event that IF let through could ask for the run loop.
+ */
 export function interruptReturn(size: u32, next: u64): i32 {
   if (isRealOrV86()) return returnReal(size);
+  if (size == 8 ? returnFlat64() : size == 4 && returnFlat32()) return isSettled() ? Status.JUMP : Status.JUMP_SYNC;
   if ((systemFlags() & NT) != 0) {
     if (isLongMode()) return raiseGP(0);
     return returnToLinkedTask(next) ? Status.JUMP_SYNC : Status.FAULT;

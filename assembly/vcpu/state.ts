@@ -19,6 +19,7 @@ import {
   SEG_EFFECTIVE,
   SEG_LIMIT,
   SEG_SELECTOR,
+  SINGLE_STEP,
   SYSTEM_FLAGS,
 } from "../layout";
 import { MODE_CODE, MODE_CODE64, MODE_STACK, MODE_STACK_SHIFT } from "../decode/mode";
@@ -151,7 +152,9 @@ export function setSegment(s: u32, selector: u32, base: u64, limit: u32, attribu
 @inline export function faulted(): bool { return load<u32>(FAULT) != 0; }
 /** Derived state must be recomputed before the next instruction (vcpu/mode.refresh). */
 @inline export function markContextStale(): void { store<u32>(CONTEXT_STALE, load<u32>(CONTEXT_STALE) | Stale.MODE); }
-/** The same, and control registers may have chosen another address space. */
+/** Derived state is valid and instructions need not be run one by one: execution may go on without the run loop. */
+@inline export function isSettled(): bool { return (load<u32>(CONTEXT_STALE) | load<u32>(SINGLE_STEP)) == 0; }
+/** The same as markContextStale, and control registers may have chosen another address space. */
 @inline export function markAddressSpaceStale(): void {
   store<u32>(CONTEXT_STALE, load<u32>(CONTEXT_STALE) | Stale.ADDRESS_SPACE);
 }

@@ -3,7 +3,7 @@
 //   DYNAMIC   frame table | lookup-table sets | guest RAM and ROM   LIMIT
 //
 // Scheme E of the lookup tables (architecture, section 5) is exact without tags only if the slots of one
-// table span LIMIT: N * 4 KiB >= LIMIT + 4 KiB. N is a power of two, and the sets themselves lie below
+// table span LIMIT: N * 4 KiB >= LIMIT + 8 KiB. N is a power of two, and the sets themselves lie below
 // LIMIT, so the plan tries every N and keeps the one that leaves room for the most sets under the cap.
 
 import { alignUp } from "../support/bytes.js";
@@ -42,7 +42,7 @@ export function planMemory(frames: number): MemoryPlan {
   let best: MemoryPlan | undefined;
   for (let slots = 1024; slots <= 1 << 20; slots *= 2) {
     const setsStride = setStride(slots);
-    const room = Math.min(slots * PAGE - PAGE, LIMIT_MAX) - setsBase - frames * PAGE;
+    const room = Math.min(slots * PAGE - 2 * PAGE, LIMIT_MAX) - setsBase - frames * PAGE;
     const fitting = Math.floor(room / setsStride);
     const setsCount = Math.min(fitting, SET_RECORDS_MAX, Math.max(SETS_MIN, Math.floor(SETS_CAP / setsStride)));
     if (setsCount < SETS_MIN || (best !== undefined && setsCount <= best.setsCount)) continue;

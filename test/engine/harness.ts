@@ -106,7 +106,7 @@ function planZone(pages: number, sets: number) {
     const stride = slots * L.SLOT_BYTES * L.SET_CONTEXTS + L.SET_FILLED_MAX * 4 + PAGE;
     const ramBase = align(setsBase + sets * stride);
     const limit = ramBase + pages * PAGE;
-    if (slots * PAGE >= limit + PAGE) return { frameTable, setsBase, slots, stride, ramBase, limit };
+    if (slots * PAGE >= limit + 2 * PAGE) return { frameTable, setsBase, slots, stride, ramBase, limit };
   }
 }
 

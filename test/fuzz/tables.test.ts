@@ -65,7 +65,7 @@ class TableWalker {
   /** An empty slot must not be reachable either: checked once, since it does not depend on its content. */
   emptySlotsAreOut(): boolean {
     const period = BigInt(this.slots) * 4096n;
-    return period >= this.limit + 4096n && period * ((M64 + 1n) / period) === M64 + 1n;
+    return period >= this.limit + 8192n && period * ((M64 + 1n) / period) === M64 + 1n;
   }
 
   /** Tables of every set and context: bounds only. */

@@ -51,12 +51,20 @@ export function checkTables(subject: Subject, memory: GuestMemory, regime: Regim
           continue;
         }
         filled++;
-        assert.ok(write === content || write === subject.emptySlot(slot), `${where}: write entry for another page`);
         const parts = passed(content, slot, subject.slots, limit);
         assert.equal(parts.length, 1, `${where} lets ${parts.length} pages through`);
         const { first, end } = parts[0] as { first: bigint; end: bigint };
         assert.ok(end - first === PAGE && first % PAGE === 0n, `${where} does not let a whole page through`);
         assert.ok(isCanonical(first), `${where} lets a non-canonical page through`);
+        if (write !== content) {
+          const watched = write === subject.watchedSlot(first);
+          assert.ok(watched || write === subject.emptySlot(slot), `${where}: write entry for another page`);
+          assert.deepEqual(
+            passed(write, slot, subject.slots, limit),
+            [],
+            `${where}: a watched slot lets a page through`,
+          );
+        }
         const host = Number(BigInt.asUintN(64, first - content));
         assert.ok(host >= subject.ramBase && host + 4096 <= subject.limit, `${where} reaches outside guest memory`);
         if (set !== current) continue;

@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { isCanonical, LINEAR } from "./access.js";
 import type { GuestMemory } from "./guest-memory.js";
 import type { Regime } from "./regime.js";
-import { type Subject, TABLE } from "./subject.js";
+import { READONLY, type Subject, TABLE } from "./subject.js";
 import { ACCESSED, type Access, DIRTY, entryOffset, type Translation, walk } from "./walk.js";
 
 /** The explicit access that a lookup-table context stands for. */
@@ -52,9 +52,13 @@ export class Invariants {
     assert.equal(page & 0xfffn, 0n, `${where}: not a page`);
     assert.equal(Number((page >> 12n) & BigInt(subject.slots - 1)), slot, `${where}: in another page's slot`);
     assert.ok(isCanonical(page), `${where}: not canonical`);
-    assert.ok(write === read || write === subject.emptySlot(slot), `${where}: write entry for another page`);
+    const watched = write === subject.watchedSlot(page);
+    assert.ok(write === read || watched || write === subject.emptySlot(slot), `${where}: write entry for another page`);
+    const seen = subject.reasons(frame) & 0xff;
+    if (write === read) assert.equal(seen, 0, `${where}: write entry for a frame whose writes must be seen`);
+    if (watched) assert.equal(seen & READONLY, 0, `${where}: watched entry for ROM`);
     // Sets of other address spaces follow regimes that are not at hand.
-    if (set === subject.currentSet) this.translation(page, frame, context, write === read, where);
+    if (set === subject.currentSet) this.translation(page, frame, context, write === read || watched, where);
   }
 
   private translation(page: bigint, frame: number, context: number, writable: boolean, where: string): void {
@@ -72,7 +76,6 @@ export class Invariants {
     if (!writable) return;
     assert.ok(walk(regime, memory, page, { ...access, write: true }).ok, `${where}: stale write entry`);
     assert.equal(place.kind, "RAM", `${where}: write entry`);
-    assert.equal(this.subject.reasons(frame) & 0xff, 0, `${where}: write entry for a frame whose writes must be seen`);
     const last = found.entries.at(-1);
     const offset = last === undefined ? -1 : entryOffset(memory, last);
     if (offset >= 0) assert.ok((memory.bytes[offset] as number) & DIRTY, `${where}: write entry without D`);

@@ -41,6 +41,7 @@ export interface Driver {
 // Bits of a frame's reasons (assembly/memory/frames.ts).
 export const CODE = 1 << 0;
 export const TABLE = 1 << 1;
+export const READONLY = 1 << 3;
 export const WATCH = 1 << 4;
 /** FetchKind of assembly/mmu/fetch.ts. */
 export const FETCH = { FAULT: 1, HOST: 2, NON_CANONICAL: 3 } as const;
@@ -93,7 +94,7 @@ export class Subject {
     this.setsBase = align(this.frameTable + options.frames * L.FRAME_SIZE);
     this.ramBase = align(this.setsBase + this.stride * options.sets);
     this.limit = this.ramBase + options.frames * PAGE;
-    if (options.slots * PAGE < this.limit + PAGE) throw new Error("too few slots for the tables to be exact");
+    if (options.slots * PAGE < this.limit + 2 * PAGE) throw new Error("too few slots for the tables to be exact");
     const memory = new WebAssembly.Memory({ initial: Math.ceil(this.limit / 65536), maximum: 65536 });
     const abort = (): never => {
       throw new Error("the core aborted");
@@ -238,6 +239,10 @@ export class Subject {
   /** Content of an empty slot. */
   emptySlot(slot: number): bigint {
     return BigInt.asUintN(64, BigInt(slot * PAGE - this.limit));
+  }
+  /** Content of the write slot of a page whose writes must be seen. */
+  watchedSlot(page: bigint): bigint {
+    return BigInt.asUintN(64, page - BigInt(this.limit + PAGE));
   }
   /** Linear address of the page that a slot's content maps to a frame. */
   shownAt(content: bigint, frame: number): bigint {

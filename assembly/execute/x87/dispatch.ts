@@ -36,6 +36,7 @@ import {
 } from "./functions";
 import { available, quiet, record } from "./ready";
 import { beginFloat, clearC1, controlWord, setStatus, setTop, status, top } from "./registers";
+import { Binary, binary, exponential, Trigonometric, trigonometric } from "./transcendental";
 import {
   exchange,
   free,
@@ -232,18 +233,26 @@ function constant(i: u32): void {
 /** D9 F0-F7 */
 function unary16(i: u32): void {
   switch (i) {
+    case 0: exponential(); break;
+    case 1: binary(Binary.LOGARITHM); break;
+    case 2: trigonometric(Trigonometric.TANGENT); break;
+    case 3: binary(Binary.ARCTANGENT); break;
     case 4: extract(); break;
     case 5: partialRemainder(true); break;
     case 6: setTop(top() - 1); clearC1(); break;
-    case 7: setTop(top() + 1); clearC1(); break;
+    default: setTop(top() + 1); clearC1(); break;
   }
 }
 /** D9 F8-FF */
 function unary17(i: u32): void {
   switch (i) {
     case 0: partialRemainder(false); break;
+    case 1: binary(Binary.LOGARITHM_PLUS_1); break;
     case 2: squareRoot(); break;
+    case 3: trigonometric(Trigonometric.BOTH); break;
     case 4: roundToInteger(); break;
     case 5: scale(); break;
+    case 6: trigonometric(Trigonometric.SINE); break;
+    default: trigonometric(Trigonometric.COSINE); break;
   }
 }

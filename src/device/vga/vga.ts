@@ -13,6 +13,8 @@ import { characterOf } from "./code-page.js";
 
 const WINDOW = 0xa0000;
 const WINDOW_SIZE = 0x20000;
+/** Text memory repeats behind 32 KiB. */
+const TEXT_SIZE = 0x8000;
 const MONO_PORTS = { first: 0x3b0, count: 12 };
 const PORTS = { first: 0x3c0, count: 32 };
 
@@ -61,6 +63,8 @@ const MODE_3_CRTC = [
   0x5f, 0x4f, 0x50, 0x82, 0x55, 0x81, 0xbf, 0x1f, 0x00, 0x4f, 0x0d, 0x0e, 0x00, 0x00, 0x00, 0x00,
   0x9c, 0x8e, 0x8f, 0x28, 0x1f, 0x96, 0xb9, 0xa3, 0xff,
 ]; // biome-ignore format: 16 registers in a row
+/** What mode 1 has instead, from register 0 on. */
+const MODE_1_HORIZONTAL = [0x2d, 0x27, 0x28, 0x90, 0x2b, 0xa0];
 const MODE_3_SEQUENCER = [0x03, 0x00, 0x03, 0x00, 0x02];
 const MODE_3_GRAPHICS = [0x00, 0x00, 0x00, 0x00, 0x00, 0x10, 0x0e, 0x00, 0xff];
 const MODE_3_ATTRIBUTE = [
@@ -183,8 +187,13 @@ export class Vga implements Device {
     this.#reads = 0;
   }
 
-  setTextMode(): void {
+  /** Mode 3, or mode 1 with 40 columns. */
+  setTextMode(columns: 40 | 80 = 80): void {
     this.#crtc.set(MODE_3_CRTC);
+    if (columns === 40) {
+      this.#crtc.set(MODE_1_HORIZONTAL);
+      this.#crtc[Crtc.OFFSET] = 20;
+    }
     this.#sequencer.set(MODE_3_SEQUENCER);
     this.#graphics.set(MODE_3_GRAPHICS);
     this.#attribute.set(MODE_3_ATTRIBUTE);
@@ -386,6 +395,12 @@ export class Vga implements Device {
     this.#crtc[Crtc.CURSOR_LOW] = cell;
   }
 
+  /** Scan lines of a character, which decide how many lines of text there are. */
+  setCharacterHeight(height: number): void {
+    const register = this.#crtc[Crtc.MAX_SCAN_LINE];
+    this.#crtc[Crtc.MAX_SCAN_LINE] = (register & 0xe0) | ((height - 1) & 0x1f);
+  }
+
   /** First and last scan line of the cursor, with bit 5 of the first turning it off. */
   setCursorShape(first: number, last: number): void {
     this.#crtc[Crtc.CURSOR_START] = first & 0x3f;
@@ -408,26 +423,36 @@ export class Vga implements Device {
     return ((this.#graphics[6] >> 2) & 3) === 2 ? 0xb0000 : 0xb8000;
   }
 
-  /** Cells of text memory (character in the low byte, attribute in the high one) from `cell` on. */
-  readCells(cell: number, count: number): Uint16Array {
-    const size = 0x8000;
-    const base = this.textBase;
-    const bytes =
-      this.#memory?.subarray(base - WINDOW, base - WINDOW + size) ??
-      this.#bus?.guest.read(base, size) ??
-      new Uint8Array(size);
-    return Uint16Array.from({ length: count }, (_, i) => {
-      const at = ((cell + i) * 2) & (size - 1);
-      return bytes[at] | (bytes[at + 1] << 8);
-    });
+  /** Calls `visit` for the pieces of text memory that some cells lie in, first byte and number of cells. */
+  #pieces(cell: number, count: number, visit: (at: number, done: number, part: number) => void): void {
+    for (let done = 0; done < count; ) {
+      const at = ((cell + done) * 2) & (TEXT_SIZE - 1);
+      const part = Math.min(count - done, (TEXT_SIZE - at) / 2);
+      visit(this.textBase + at, done, part);
+      done += part;
+    }
   }
 
-  writeCell(cell: number, value: number): void {
-    const at = this.textBase + ((cell * 2) & 0x7fff);
-    if (this.#memory !== undefined) {
-      this.#memory[at - WINDOW] = value;
-      this.#memory[at - WINDOW + 1] = value >> 8;
-    } else this.#bus?.guest.write(at, Uint8Array.of(value, value >> 8));
+  /** Cells of text memory (character in the low byte, attribute in the high one) from `cell` on. */
+  readCells(cell: number, count: number): Uint16Array {
+    const cells = new Uint16Array(count);
+    this.#pieces(cell, count, (at, done, part) => {
+      const bytes = this.#memory?.subarray(at - WINDOW) ?? this.#bus?.guest.read(at, part * 2) ?? new Uint8Array(part * 2);
+      for (let n = 0; n < part; n++) cells[done + n] = bytes[n * 2] | (bytes[n * 2 + 1] << 8);
+    });
+    return cells;
+  }
+
+  writeCells(cell: number, cells: ArrayLike<number>): void {
+    this.#pieces(cell, cells.length, (at, done, part) => {
+      const bytes = new Uint8Array(part * 2);
+      for (let n = 0; n < part; n++) {
+        bytes[n * 2] = cells[done + n];
+        bytes[n * 2 + 1] = cells[done + n] >> 8;
+      }
+      if (this.#memory !== undefined) this.#memory.set(bytes, at - WINDOW);
+      else this.#bus?.guest.write(at, bytes);
+    });
   }
 
   /** What the screen shows, line by line, without the blanks at the ends of lines. */

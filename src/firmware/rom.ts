@@ -1,0 +1,48 @@
+// Generated from rom.asm by test/firmware/rom.generate.ts. Offsets are in segment F000h.
+
+/** The ROM's bytes: offset and contents of each row. */
+export const ROM_ROWS: readonly (readonly [offset: number, hex: string])[] = [
+  [0xe000, "52696e6766656e63652042494f5300006a10e923006a11e91e006a12e919006a13e914006a15e90f006a16e90a006a19"],
+  [0xe030, "e905006a1ae90000fb66601e068cd066c1e01089e0ba100b66ef89e5f64625807508071f666183c402cf8066257ffbf4"],
+  [0xe060, "ebdbfb1e535152566a401f83fa03771889d301db8b3785f6740e80fc017211744580fc0372507434b4805e5a595b1fcf"],
+  [0xe090, "88c1c0e804250e0089c32e8b9f01e18d5403b080ee89f288d8ee4288f8ee8d540388c8241fee8d540130c0ee8d5405ec"],
+  [0xe0c0, "88c442ecebc488c3b420e82300751888d8ee88fcebb488c3b401e813007508ec88fc80e41eeba388fc80cc8088d8eb9a"],
+  [0xe0f0, "8d540531c9ec88c720e038e0e0f789f2c3170400038001c0006000300018000c00b401cf0e1fbe2ce1fcac84c07409b4"],
+  [0xe120, "0ebb0700cd10ebf2faf4ebfc4e6f20626f6f7461626c65206469736b0d0a001e50526a401f66ff066c0066813e6c00b0"],
+  [0xe150, "001800720d66c7066c0000000000fe067000cd1cfab020e6205a581fcf50e460b44ff9cd1573059c0ee80700fab020e6"],
+  [0xe180, "2058cf6a09e9b1fe50b00ce670e471a8207402cd4afab020e6a0e62058cf50b020e6a058cd0acf50e460b020e6a0e620"],
+  [0xe1b0, "58cf5030c0e6f0b020e6a0e62058cd02cf50b020e6a0e62058cf50b020e62058cffafc31c08ed88ed0bc007cb08fe670"],
+  [0xe1e0, "e47188c3b08fe67030c0e67180fb0a740b80fb05750ab020e6a0e620ff2e6704b011e620e6a0b008e621b070e6a1b004"],
+  [0xe210, "e621b002e6a1b001e621e6a1b0f8e621b0fee6a1b036e64330c0e640e6409c0ee80600fbcd19e9dbfe68fe00e9fafd"],
+  [0xefc7, "af022502121bff6cf60f08"],
+  [0xe6f5, "0800fc01007440000000"],
+  [0xff53, "cf"],
+  [0xfff0, "ead1e100f030312f30312f323600fc00"],
+];
+
+/** Entries and tables by their labels. */
+export const RomEntry = {
+  int10: 0xe010,
+  int11: 0xe015,
+  int12: 0xe01a,
+  int13: 0xe01f,
+  int14: 0xe062,
+  int15: 0xe024,
+  int16: 0xe029,
+  int17: 0xe111,
+  int18: 0xe114,
+  int19: 0xe02e,
+  int1a: 0xe033,
+  irq0: 0xe13f,
+  irq1: 0xe16d,
+  irq8: 0xe188,
+  irq9: 0xe19e,
+  irq12: 0xe1a7,
+  irq13: 0xe1b2,
+  slave: 0xe1c1,
+  master: 0xe1ca,
+  ignored: 0xff53,
+  diskette: 0xefc7,
+  configuration: 0xe6f5,
+  post: 0xe1d1,
+} as const;

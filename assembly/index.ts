@@ -6,6 +6,7 @@ import { clockReset } from "./chipset/clock";
 import { updatePending } from "./chipset/interrupts";
 import { resetLapic } from "./chipset/lapic";
 import { chipsetReset } from "./chipset/ports";
+import { schedule as scheduleEvents } from "./chipset/schedule";
 import { codeWritten, resetCache } from "./decode/cache";
 import { decode as decodeBytes } from "./decode/decode";
 import { Op } from "./decode/op";
@@ -27,6 +28,7 @@ import {
   TURN_LEFT,
   VALUE,
 } from "./layout";
+import { digest as digestMemory } from "./memory/digest";
 import { addRange as addPhysicalRange, frameOf as physicalFrame, removeRange as removePhysicalRange } from "./memory/ranges";
 import { hostWrote, setCodeCallback } from "./memory/track";
 import { startMmu } from "./mmu/start";
@@ -34,6 +36,7 @@ import { isCanonical } from "./mmu/tables";
 import { NO_SIDE_EFFECTS, walk, WALK_ERROR, WALK_GPA } from "./mmu/walk";
 import { retired as retiredCount, run as runPartition, select as selectProcessor, stepProcessor } from "./run";
 import { TURN_TICKS } from "./tuning";
+import { canonicalize as canonicalizeProcessor } from "./vcpu/canonical";
 import { writeControl as writeControlRegister, writeEfer } from "./vcpu/control";
 import { loadCpuidDefaults } from "./vcpu/cpuid";
 import { clearFault } from "./vcpu/fault";
@@ -44,7 +47,6 @@ import { EventType } from "./x86/vectors";
 
 export { setA20, setInterruptLine, uartInput } from "./chipset/ports";
 export { message } from "./chipset/messages";
-export { schedule } from "./chipset/schedule";
 
 /** Prepares a partition whose plan the host has written. Once, before anything else. */
 export function init(): void {
@@ -74,6 +76,9 @@ export function resetChipset(): void {
   chipsetReset();
   updatePending();
 }
+
+/** HOST_DEADLINE has changed. */
+export function schedule(): void { scheduleEvents(); }
 
 export function select(processor: u32): void { selectProcessor(processor); }
 /** The host wrote registers of the selected processor. */
@@ -153,4 +158,19 @@ export function retired(): void {
   store<u64>(VALUE, retiredCount());
   store<u64>(VALUE, load<u64>(TICKS), 8);
 }
+/** Selects a processor and gives its state its one form. */
+export function canonicalize(processor: u32): void {
+  selectProcessor(processor);
+  canonicalizeProcessor();
+}
+/** VALUE[0] = digest of VALUE[0] and a piece of linear memory. */
+export function digest(address: u32, length: u32): void {
+  store<u64>(VALUE, digestMemory(load<u64>(VALUE), address, length));
+}
+/** The host has put a saved chipset and clock in place. */
+export function chipsetRestored(): void {
+  scheduleEvents();
+  updatePending();
+}
+
 export function currentProcessor(): u32 { return load<u32>(CURRENT_PROCESSOR); }

@@ -285,6 +285,8 @@ export const CORE_DEVICES: usize = PARTITION + 0x8c;
 export const REAL_TIME: usize = PARTITION + 0x90;
 /** Some processor has an INIT or start-up interrupt to take. */
 export const SIGNALS: usize = PARTITION + 0x94;
+/** Ticks of CLOCK that no processor executed: skipped while all were halted (u64). */
+export const SKIPPED: usize = PARTITION + 0x98;
 /** Records of the lookup-table sets: key and LRU (mmu/sets). 64 x 64 bytes. */
 export const SET_RECORDS: usize = PARTITION + 0x100; // ends at PARTITION + 0x1000 (60 sets)
 export const SET_RECORDS_MAX: u32 = 60;

@@ -46,6 +46,7 @@ import {
   SHADOW_AT,
   SIGNALS,
   SINGLE_STEP,
+  SKIPPED,
   STATE,
   STATE_SIZE,
   STOP_REQUEST,
@@ -331,6 +332,7 @@ function idle(): u32 {
   }
   const skipped = min(next - load<u64>(CLOCK), load<u64>(BUDGET));
   store<u64>(CLOCK, load<u64>(CLOCK) + skipped);
+  store<u64>(SKIPPED, load<u64>(SKIPPED) + skipped);
   store<u64>(BUDGET, load<u64>(BUDGET) - skipped);
   return ExitReason.NONE;
 }

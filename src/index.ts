@@ -1,10 +1,20 @@
 // The public API: re-exports only. Applications import it through a platform entry (node.ts, browser.ts).
 
+export { Acpi } from "./device/acpi/acpi.js";
+export { FwCfg, type FwCfgOptions } from "./device/fw-cfg.js";
 export { I8042 } from "./device/i8042/controller.js";
+export type { Keyboard } from "./device/i8042/keyboard.js";
 export { type KeyName, keyNames } from "./device/i8042/keys.js";
+export type { Mouse } from "./device/i8042/mouse.js";
+export { attachPc, type Pc, type PcOptions } from "./device/pc.js";
+export { ResetControl } from "./device/reset-control.js";
 export { Rtc, type RtcOptions } from "./device/rtc.js";
 export { SerialLine } from "./device/serial.js";
+export { TestDevice } from "./device/test-device.js";
+export { type ScreenCursor, Vga } from "./device/vga/vga.js";
 export type { CoreSource } from "./engine/module.js";
+export { Bios, type BiosOptions, resetRom } from "./firmware/bios.js";
+export { attachBios, type BiosDisks, startBios } from "./firmware/start.js";
 export type { ImageFormat, LoadedImage, StartMode } from "./loader/image.js";
 export type { LinuxEntry } from "./loader/linux.js";
 export { detectFormat, type LoadOptions, loadImage } from "./loader/load.js";
@@ -24,7 +34,7 @@ export { Hypervisor, type HypervisorOptions } from "./partition/hypervisor.js";
 export type { RomImage } from "./partition/map.js";
 export type { GuestMemory } from "./partition/memory.js";
 export type { CpuidOverride, PartitionOptions } from "./partition/options.js";
-export type { Partition, RunOptions } from "./partition/partition.js";
+export type { Partition, RunOptions, SavedPartition } from "./partition/partition.js";
 export type {
   Activity,
   EventInjection,

@@ -47,11 +47,13 @@ export const NO_PULSE: u64 = ~(<u64>0);
 /** Counts that the counting element distinguishes. */
 @inline export function modulus(c: usize): u32 { return get8(c, BCD) != 0 ? 10_000 : 0x1_0000; }
 
+/** The count is in the counting element. START may lie before power-on: the difference has a sign. */
+@inline export function isLoaded(c: usize, pulse: u64): bool { return <i64>(pulse - load<u64>(c, START)) >= 0; }
+
 /** Pulses since the load; 0 until it has happened. */
 @inline function elapsed(c: usize, pulse: u64): u64 {
   if (get8(c, PHASE) == Phase.PAUSED) return load<u64>(c, ELAPSED);
-  const start = load<u64>(c, START);
-  return pulse > start ? pulse - start : 0;
+  return isLoaded(c, pulse) ? pulse - load<u64>(c, START) : 0;
 }
 
 /** Pulses of the high half of a square wave: the longer half of an odd count. */
@@ -88,7 +90,7 @@ export function outputAt(c: usize, pulse: u64): bool {
   const count = <u64>load<u32>(c, COUNT);
   const k = elapsed(c, pulse);
   if (mode == 0) return k >= count;
-  if (phase == Phase.COUNTING && pulse < load<u64>(c, START)) return get8(c, BEFORE) != 0;
+  if (phase == Phase.COUNTING && !isLoaded(c, pulse)) return get8(c, BEFORE) != 0;
   switch (mode) {
     case 1: return k >= count;
     case 2: return phase == Phase.PAUSED || count == 1 || k % count != count - 1;
@@ -125,7 +127,7 @@ export function nextEdge(c: usize, pulse: u64): u64 {
   switch (get8(c, MODE)) {
     case 0:
     case 1:
-      if (pulse < start) edge = start;
+      if (get8(c, MODE) == 1 && !isLoaded(c, pulse)) edge = start;
       else if (k < count) edge = start + count;
       break;
     case 2: {

@@ -23,6 +23,7 @@ import {
   FROZEN,
   GATE,
   get8,
+  isLoaded,
   LATCH,
   LATCHED,
   LOAD_AT,
@@ -147,7 +148,7 @@ function latchCount(c: usize, pulse: u64): void {
 function isNull(c: usize, pulse: u64): bool {
   const phase = get8(c, PHASE);
   if (phase == Phase.IDLE || load<u32>(c, NEXT) != 0) return true;
-  return phase == Phase.COUNTING && pulse < load<u64>(c, START);
+  return phase == Phase.COUNTING && !isLoaded(c, pulse);
 }
 
 function latchStatus(c: usize, pulse: u64): void {
@@ -214,7 +215,7 @@ function writeCount(n: u32, written: u32, pulse: u64): void {
       break;
     case 2:
     case 3:
-      if (counting && pulse >= load<u64>(c, START)) {
+      if (counting && isLoaded(c, pulse)) {
         // The running cycle is finished first.
         store<u32>(c, count, NEXT);
         store<u64>(c, cycleEnd(c, pulse), LOAD_AT);
@@ -286,8 +287,7 @@ function setGate(n: u32, open: bool, pulse: u64): void {
     if (open && (next != 0 || phase == Phase.COUNTING)) begin(c, next != 0 ? next : load<u32>(c, COUNT), pulse);
   } else if (!open) {
     if (phase != Phase.COUNTING) return;
-    const start = load<u64>(c, START);
-    store<u64>(c, pulse > start ? pulse - start : 0, ELAPSED);
+    store<u64>(c, isLoaded(c, pulse) ? pulse - load<u64>(c, START) : 0, ELAPSED);
     put8(c, PHASE, Phase.PAUSED);
   } else if (mode == 0 || mode == 4) {
     if (phase != Phase.PAUSED) return;

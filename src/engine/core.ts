@@ -46,6 +46,12 @@ export interface CoreExports {
   message(address: number, data: number): void;
   /** HOST_DEADLINE has changed. */
   schedule(): void;
+  /** Selects a processor and gives its state its one form. */
+  canonicalize(processor: number): void;
+  /** VALUE[0] = digest of VALUE[0] and a piece of linear memory. */
+  digest(address: number, length: number): void;
+  /** A saved chipset and clock are in place. */
+  chipsetRestored(): void;
   resetChipset(): void;
   decode(length: number, mode: number): number;
   retired(): void;

@@ -160,6 +160,14 @@ export class Chipset {
     stream.listeners.fire(bytes);
   }
 
+  /** Input that the guest's serial ports have had no room for yet. */
+  saveInput(): Uint8Array[][] {
+    return this.#input.map((queue) => queue.map((chunk) => chunk.slice()));
+  }
+  restoreInput(saved: readonly (readonly Uint8Array[])[]): void {
+    for (const [n, queue] of this.#input.entries()) queue.splice(0, queue.length, ...(saved[n] ?? []));
+  }
+
   /** Queues bytes for the guest to receive. */
   send(channel: InputChannel, bytes: Uint8Array): void {
     const n = channel === "com1" ? 0 : 1;

@@ -107,6 +107,8 @@ export interface HaltExit extends ExitContext {
   readonly reason: "halt";
   /** Every processor is halted and nothing inside the partition can wake one; false: HLT is intercepted. */
   readonly idle: boolean;
+  /** Guest time in nanoseconds at which a device will wake the guest; only with a clock that follows the host's. */
+  readonly wake: number | undefined;
   /** Goes on behind an intercepted HLT. */
   complete(): void;
 }
@@ -182,6 +184,7 @@ export class ExitSlot {
   readonly #source: Uint32Array;
   readonly #record = new Uint32Array(RECORD_WORDS);
   #idle = false;
+  #wake: number | undefined;
 
   constructor(
     readonly processor: VirtualProcessor,
@@ -191,8 +194,9 @@ export class ExitSlot {
     this.#source = core.u32.subarray(v.EXIT_REASON / 4, v.EXIT_REASON / 4 + RECORD_WORDS);
   }
 
-  /** Takes over the core's record. */
-  fill(code: number): VmExit {
+  /** Takes over the core's record. `wake`: what an idle exit tells. */
+  fill(code: number, wake?: number): VmExit {
+    this.#wake = wake;
     this.#record.set(this.#source);
     this.#record[0] = code;
     this.reason = REASONS[code] ?? "canceled";
@@ -280,6 +284,9 @@ export class ExitSlot {
   }
   get idle(): boolean {
     return this.#idle;
+  }
+  get wake(): number | undefined {
+    return this.#wake;
   }
   get result(): CpuidResult {
     const at = word(v.EXIT_CPUID);
@@ -373,5 +380,5 @@ const SNAPSHOT_FIELDS: Partial<Record<VmExitReason, readonly (keyof ExitSlot)[]>
   hypercall: ["value"],
   exception: ["vector", "errorCode", "linear"],
   debugExit: ["status"],
-  halt: ["idle"],
+  halt: ["idle", "wake"],
 };

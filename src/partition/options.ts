@@ -2,6 +2,7 @@
 
 import { HypervisorError } from "../support/errors.js";
 import { type CoreDevice, coreDevices, defaultDevices } from "./chipset.js";
+import type { ClockKind } from "./clock.js";
 import { checkMemorySize, type RomImage } from "./map.js";
 
 /** One CPUID leaf that the guest sees instead of the default. */
@@ -28,6 +29,11 @@ export interface PartitionOptions {
   cpuid?: readonly CpuidOverride[];
   /** Nominal frequency in Hz: guest time is ticks divided by it. */
   frequency?: number;
+  /**
+   * "virtual" (default): guest time is ticks, the same in every run, and jumps to the next event while all
+   * processors are halted. "host": guest time follows real time, and an idle guest sleeps.
+   */
+  clock?: ClockKind;
   physicalBits?: number;
   /** What happens when nothing answers an access: reads give all ones and writes are dropped, or it is an exit. */
   unhandled?: { ports?: "default" | "exit"; memory?: "default" | "exit" };
@@ -42,9 +48,12 @@ export interface ResolvedOptions {
   readonly devices: readonly CoreDevice[];
   readonly cpuid: readonly CpuidOverride[];
   readonly frequency: number;
+  readonly clock: ClockKind;
   readonly physicalBits: number;
   readonly exitOnPort: boolean;
   readonly exitOnMemory: boolean;
+  /** What partitions must have in common to take over one another's state. */
+  readonly shape: string;
 }
 
 const PROCESSORS_MAX = 64;
@@ -77,7 +86,10 @@ export function resolveOptions(options: PartitionOptions): ResolvedOptions {
       integer(entry[field], 0, 0xffff_ffff, `CPUID ${field}`);
     if (entry.subleaf !== undefined) integer(entry.subleaf, 0, 0xffff_ffff, "CPUID subleaf");
   }
-  return {
+  if (options.clock !== undefined && options.clock !== "virtual" && options.clock !== "host") {
+    throw new HypervisorError("invalid-argument", `there is no clock "${String(options.clock)}"`);
+  }
+  const resolved = {
     name: options.name ?? "partition",
     memory: options.memory,
     processors,
@@ -86,8 +98,23 @@ export function resolveOptions(options: PartitionOptions): ResolvedOptions {
     devices: options.devices ?? defaultDevices,
     cpuid: options.cpuid ?? [],
     frequency: integer(options.frequency ?? 1_000_000_000, 1_000_000, 100_000_000_000, "a frequency"),
+    clock: options.clock ?? "virtual",
     physicalBits: integer(options.physicalBits ?? 40, 36, 44, "physical address bits"),
     exitOnPort: options.unhandled?.ports === "exit",
     exitOnMemory: options.unhandled?.memory === "exit",
   };
+  const { memory, vgaHole, roms, devices, cpuid, frequency, clock, physicalBits } = resolved;
+  const sizes = roms.map((rom) => [rom.base, rom.data.length]);
+  const shape = {
+    memory,
+    processors,
+    vgaHole,
+    roms: sizes,
+    devices: [...devices].sort(),
+    cpuid,
+    frequency,
+    clock,
+    physicalBits,
+  };
+  return { ...resolved, shape: JSON.stringify(shape) };
 }

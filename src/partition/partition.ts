@@ -10,6 +10,7 @@ import { hex } from "../support/bytes.js";
 import { EngineError, HypervisorError } from "../support/errors.js";
 import { Bus } from "./bus.js";
 import { Chipset, coreDeviceBits } from "./chipset.js";
+import { REAL_TIME_SLICE, RealTime } from "./clock.js";
 import type { Device } from "./device.js";
 import type { ExitSlot, VmExit } from "./exit.js";
 import { type MemoryHandler, type MsrHandler, type PortHandler, PortTable, RangeTable } from "./handlers.js";
@@ -18,8 +19,9 @@ import { GuestMemory } from "./memory.js";
 import { type CpuidOverride, type PartitionOptions, type ResolvedOptions, resolveOptions } from "./options.js";
 import { type ProcessorHost, VirtualProcessor } from "./processor.js";
 import { type PartitionOutcome, Schedule, type StartOptions } from "./schedule.js";
+import { checkCore, digestCore, restoreChipset, restoreCore, type SavedCore, saveCore } from "./state.js";
 import { type ExitCountName, ExitStatistics } from "./statistics.js";
-import { Timers } from "./timers.js";
+import { type SavedTimer, Timers } from "./timers.js";
 
 const { ExitReason } = v;
 /** Ticks of a run without a budget: more than any guest executes, exact as a number. */
@@ -30,6 +32,18 @@ const NANOSECONDS = 1_000_000_000;
 export interface RunOptions {
   /** Ticks for all processors together. */
   ticks?: number;
+}
+
+/** What `save` gives: plain values and byte arrays, fit for structured cloning. */
+export interface SavedPartition {
+  readonly format: "ringfence-partition";
+  readonly version: 1;
+  /** What a partition must have in common with the saved one. */
+  readonly shape: string;
+  readonly core: SavedCore;
+  readonly timers: readonly SavedTimer[];
+  readonly input: readonly (readonly Uint8Array[])[];
+  readonly devices: readonly { readonly name: string; readonly state: unknown }[];
 }
 
 export class Partition {
@@ -47,6 +61,8 @@ export class Partition {
   readonly #devices: Device[] = [];
   readonly #timers: Timers;
   readonly #bus: Bus;
+  /** The host's clock, where the guest's follows it. */
+  readonly #realTime: RealTime | undefined;
   /** What a device has asked for: the run ends with it once the current instruction is answered. */
   #ending: "shutdown" | "reset" | undefined;
   readonly #statistics = new ExitStatistics();
@@ -96,6 +112,7 @@ export class Partition {
     this.processors = processors;
     this.#timers = new Timers(this.#core, resolved.frequency);
     this.#bus = this.#makeBus();
+    if (resolved.clock === "host") this.#realTime = new RealTime(this.#core, resolved.frequency);
     this.#schedule = new Schedule(this);
   }
 
@@ -119,10 +136,20 @@ export class Partition {
     return this.#core.getU64(v.CLOCK);
   }
 
+  /** Ticks of the clock that were skipped because every processor was halted. */
+  get skipped(): bigint {
+    return this.#core.getU64(v.SKIPPED);
+  }
+
   /** Guest time since power-on in nanoseconds: the clock over the nominal frequency. */
   get nanoseconds(): number {
-    if (this.frequency === NANOSECONDS) return this.#core.getNumber(v.CLOCK);
-    return Number((this.clock * BigInt(NANOSECONDS)) / BigInt(this.frequency));
+    return this.#nanosecondsOf(v.CLOCK);
+  }
+
+  /** A cell that holds a clock, in nanoseconds. */
+  #nanosecondsOf(cell: number): number {
+    if (this.frequency === NANOSECONDS) return this.#core.getNumber(cell);
+    return Number((this.#core.getU64(cell) * BigInt(NANOSECONDS)) / BigInt(this.frequency));
   }
 
   get virtualSeconds(): number {
@@ -234,7 +261,8 @@ export class Partition {
 
   /**
    * Runs the processors in turn until one leaves for something that no handler serves, or the ticks are
-   * used up. Returns that processor's exit object, valid until it runs again.
+   * used up. Returns that processor's exit object, valid until it runs again. A guest whose clock follows the
+   * host's leaves with "halt" while it is idle, and the exit tells when a device will wake it.
    */
   run(options?: RunOptions): VmExit {
     const ticks = options?.ticks ?? UNLIMITED;
@@ -243,12 +271,20 @@ export class Partition {
     }
     this.#enter();
     try {
-      this.#core.setNumber(v.BUDGET, ticks);
+      let left = ticks;
       for (;;) {
         if (this.#ending !== undefined) return this.#end(this.#ending);
         if (this.#core.getU32(v.CURRENT_PROCESSOR) !== this.#turn) this.#core.exports.select(this.#turn);
+        this.#realTime?.refresh();
+        const budget = this.#realTime === undefined ? left : Math.min(left, REAL_TIME_SLICE);
+        this.#core.setNumber(v.BUDGET, budget);
         const reason = this.#core.exports.run();
+        left -= budget - this.#core.getNumber(v.BUDGET);
         this.#turn = this.#core.getU32(v.CURRENT_PROCESSOR);
+        if (reason === ExitReason.BUDGET && left > 0) {
+          this.chipset.drain();
+          continue;
+        }
         const exit = this.#dispatch(reason);
         if (exit !== undefined) return exit;
       }
@@ -266,6 +302,7 @@ export class Partition {
       const goal = this.#retired() + count;
       for (let left = count; ; left = goal - this.#retired()) {
         if (this.#ending !== undefined) return this.#end(this.#ending);
+        this.#realTime?.refresh();
         const reason = this.#core.exports.step(processor.index, left);
         const exit = this.#dispatch(reason);
         if (exit !== undefined) return exit;
@@ -323,7 +360,7 @@ export class Partition {
       default:
         break;
     }
-    const exit = slot.fill(reason);
+    const exit = slot.fill(reason, reason === ExitReason.IDLE ? this.#nanosecondsOf(v.EXIT_VALUE) : undefined);
     this.#pending = slot;
     return exit;
   }
@@ -405,6 +442,7 @@ export class Partition {
   }
 
   resume(): void {
+    this.#realTime?.rebase();
     this.#schedule.resume();
   }
 
@@ -434,6 +472,75 @@ export class Partition {
     this.processors[0].select();
   }
 
+  /**
+   * Everything that the guest and its devices consist of, while the guest stands still. A partition made with the
+   * same options and devices goes on from there exactly as this one.
+   */
+  save(): SavedPartition {
+    this.#checkStill();
+    this.chipset.drain();
+    const core = saveCore(this.#core, this.processors.length, this.#turn);
+    this.#core.exports.select(this.#turn);
+    return {
+      format: "ringfence-partition",
+      version: 1,
+      shape: this.#options.shape,
+      core,
+      timers: this.#timers.save(),
+      input: this.chipset.saveInput(),
+      devices: this.#devices.map((device) => ({ name: device.name, state: device.save() })),
+    };
+  }
+
+  /** Puts a saved state in place of what this partition holds. */
+  restore(saved: SavedPartition): void {
+    this.#checkStill();
+    if (saved.format !== "ringfence-partition" || saved.version !== 1) {
+      throw new HypervisorError("incompatible-state", "not a state that this version of the engine has saved");
+    }
+    if (saved.shape !== this.#options.shape) {
+      throw new HypervisorError(
+        "incompatible-state",
+        `the saved partition was made with other options: ${saved.shape}, not ${this.#options.shape}`,
+      );
+    }
+    const names = this.#devices.map((device) => device.name).join(", ");
+    const savedNames = saved.devices.map((device) => device.name).join(", ");
+    if (names !== savedNames) {
+      throw new HypervisorError(
+        "incompatible-state",
+        `the saved partition has the devices ${savedNames || "none"}, this one ${names || "none"}`,
+      );
+    }
+    checkCore(this.#core, saved.core, this.processors.length);
+    this.#timers.check(saved.timers);
+    restoreCore(this.#core, saved.core);
+    this.#turn = saved.core.turn;
+    this.#ending = undefined;
+    this.chipset.restoreInput(saved.input);
+    for (const [i, device] of this.#devices.entries()) device.restore(saved.devices[i].state);
+    // Last: what devices do to lines and timers while they are restored is no part of the saved state.
+    restoreChipset(this.#core, saved.core);
+    this.#timers.restore(saved.timers);
+    this.#realTime?.rebase();
+  }
+
+  /** Digest of all that the guest can tell: registers, chipset, clock, memory. Equal runs have equal digests. */
+  hash(): string {
+    this.#checkStill();
+    const digest = digestCore(this.#core, this.processors.length, this.#turn);
+    this.#core.exports.select(this.#turn);
+    return digest;
+  }
+
+  /** Fails unless the guest stands between two instructions. */
+  #checkStill(): void {
+    this.#checkUsable();
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#entered) throw new HypervisorError("running", `partition "${this.name}" is running`);
+    this.#checkCompleted();
+  }
+
   #checkUsable(): void {
     if (this.#disposed) throw new HypervisorError("disposed", `partition "${this.name}" was disposed`);
   }
@@ -443,13 +550,16 @@ export class Partition {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#entered)
       throw new HypervisorError("running", `partition "${this.name}" is running: a handler cannot run it`);
-    if (this.#pending?.pending) {
-      throw new HypervisorError(
-        "exit-pending",
-        `the ${this.#pending.reason} exit of processor ${this.#pending.processor.index} is not completed`,
-      );
-    }
+    this.#checkCompleted();
     this.#entered = true;
+  }
+
+  #checkCompleted(): void {
+    if (!this.#pending?.pending) return;
+    throw new HypervisorError(
+      "exit-pending",
+      `the ${this.#pending.reason} exit of processor ${this.#pending.processor.index} is not completed`,
+    );
   }
 
   /** Turns a trap of the core into a typed error; errors of handlers pass through. */

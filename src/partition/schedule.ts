@@ -1,6 +1,6 @@
 // Running a partition on the event loop: slices of a few milliseconds between which timers, input and
 // aborts get their turn. An idle partition (every processor halted) sleeps until something wakes it, or
-// ends if nothing can.
+// ends if nothing can; one whose clock follows the host's sleeps until a device is due.
 
 import * as v from "../engine/views.js";
 import { HypervisorError } from "../support/errors.js";
@@ -29,6 +29,9 @@ const SLICE_MS = 8;
 const SLICE_MIN = 20_000;
 const SLICE_MAX = 50_000_000;
 const SLICE_FIRST = 200_000;
+const NANOSECONDS_PER_MS = 1_000_000;
+/** Longest sleep; the guest is looked at again behind it. */
+const SLEEP_MAX_MS = 60_000;
 
 type State = "idle" | "running" | "pausing" | "paused" | "stopping";
 
@@ -84,14 +87,16 @@ export class Schedule {
         if (left < BigInt(budget)) budget = Number(left);
       }
       this.#notified = false;
+      const skipped = this.#partition.skipped;
       const before = performance.now();
       const exit = this.#partition.run({ ticks: budget });
       const elapsed = performance.now() - before;
       if (exit.reason === "budget") {
-        if (budget === ticks)
+        // Time that was skipped tells nothing about the engine's speed.
+        if (budget === ticks && this.#partition.skipped === skipped)
           ticks = Math.min(SLICE_MAX, Math.max(SLICE_MIN, Math.round((ticks * SLICE_MS) / Math.max(elapsed, 0.1))));
       } else if (exit.reason === "halt" && exit.idle) {
-        if (!(await this.#sleep(signal))) return { reason: "halt", exit: exit.snapshot() };
+        if (!(await this.#sleep(signal, exit.wake))) return { reason: "halt", exit: exit.snapshot() };
         continue;
       } else if (exit.reason !== "canceled" && options.onExit?.(exit) !== true) {
         const snapshot = exit.snapshot();
@@ -123,11 +128,15 @@ export class Schedule {
     for (const work of this.#betweens.splice(0)) work();
   }
 
-  /** Waits for an event while the guest is halted; false when none can come. */
-  async #sleep(signal: AbortSignal | undefined): Promise<boolean> {
+  /** Waits for an event while the guest is halted, or for guest time `wake`; false when none can come. */
+  async #sleep(signal: AbortSignal | undefined, wake: number | undefined): Promise<boolean> {
     // Whatever arrived during the slice is seen after one turn of the event loop.
     await yieldToEventLoop();
     if (this.#notified || signal?.aborted || this.#state !== "running" || this.#betweens.length > 0) return true;
+    if (wake !== undefined) {
+      await this.#sleepFor((wake - this.#partition.nanoseconds) / NANOSECONDS_PER_MS);
+      return true;
+    }
     const reachable = this.#partition.processors.some(
       (processor) => processor.activity === "halted" && (Number(processor.registers.rflags) & v.IF) !== 0,
     );
@@ -136,6 +145,23 @@ export class Schedule {
       this.#continue = resolve;
     });
     return true;
+  }
+
+  /** Waits until something happens, or for some milliseconds of the host's clock. */
+  #sleepFor(milliseconds: number): Promise<void> {
+    return new Promise<void>((resolve) => {
+      const timer = setTimeout(
+        () => {
+          this.#continue = undefined;
+          resolve();
+        },
+        Math.min(Math.max(milliseconds, 0), SLEEP_MAX_MS),
+      );
+      this.#continue = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   }
 
   /** Something happened that a halted guest may react to. */

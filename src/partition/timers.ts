@@ -3,7 +3,11 @@
 
 import type { Core } from "../engine/core.js";
 import * as v from "../engine/views.js";
+import { HypervisorError } from "../support/errors.js";
 import type { DeviceTimer } from "./device.js";
+
+/** Nanoseconds and tick of a deadline. */
+export type SavedTimer = readonly [deadline: number, tick: number] | null;
 
 const NANOSECONDS = 1_000_000_000;
 /** The cell's value for "never". */
@@ -68,6 +72,27 @@ export class Timers {
     if (earliest > Number.MAX_SAFE_INTEGER) this.#core.setU64(v.HOST_DEADLINE, NEVER);
     else this.#core.setNumber(v.HOST_DEADLINE, earliest);
     this.#core.exports.schedule();
+  }
+
+  /** Deadlines in the order of creation; null where a timer is not set. */
+  save(): SavedTimer[] {
+    return this.#timers.map(({ deadline, tick }) => (deadline === undefined ? null : [deadline, tick]));
+  }
+
+  /** Fails unless as many timers were saved as there are. */
+  check(saved: readonly SavedTimer[]): void {
+    if (saved.length === this.#timers.length) return;
+    throw new HypervisorError(
+      "incompatible-state",
+      `${saved.length} saved timers, not ${this.#timers.length}: the devices are not those of the saved partition`,
+    );
+  }
+
+  restore(saved: readonly SavedTimer[]): void {
+    this.#timers.forEach((timer, i) => {
+      [timer.deadline, timer.tick] = saved[i] ?? [undefined, 0];
+    });
+    this.#publish();
   }
 
   /** Fires what is due, in the order of deadlines and then of creation. */

@@ -33,6 +33,8 @@ export type HypervisorErrorCode =
   | "unsupported-image"
   /** A part of an image lies outside the partition's RAM, or parts overlap. */
   | "image-outside-memory"
+  /** A saved state of a partition of another kind, or of another version. */
+  | "incompatible-state"
   /** The core's WebAssembly module cannot be loaded. */
   | "core-unavailable"
   /** The core itself failed: a bug of the engine. The partition stays inspectable but cannot run. */

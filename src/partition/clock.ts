@@ -1,0 +1,42 @@
+// The host's clock as a guest's: with the option clock: "host" the partition's clock follows real time. It is
+// brought up to date before every stay in the core, never backwards, and stands still while the guest is paused
+// or being moved.
+
+import type { Core } from "../engine/core.js";
+import * as v from "../engine/views.js";
+
+export type ClockKind = "virtual" | "host";
+
+/** Most ticks of one stay in the core, so that the clock is never far behind. */
+export const REAL_TIME_SLICE = 200_000;
+
+export class RealTime {
+  readonly #core: Core;
+  readonly #frequency: number;
+  readonly #now: () => number;
+  /** Moment of the host's clock in milliseconds at which the guest's clock showed `#base`. */
+  #start: number;
+  #base: number;
+
+  constructor(core: Core, frequency: number, now: () => number = () => performance.now()) {
+    this.#core = core;
+    this.#frequency = frequency;
+    this.#now = now;
+    this.#start = now();
+    this.#base = core.getNumber(v.CLOCK);
+    core.setU32(v.REAL_TIME, 1);
+  }
+
+  /** Lets the guest's clock go on from what it shows. */
+  rebase(): void {
+    this.#start = this.#now();
+    this.#base = this.#core.getNumber(v.CLOCK);
+  }
+
+  /** Brings the guest's clock up to date. */
+  refresh(): void {
+    const shown = this.#core.getNumber(v.CLOCK);
+    const real = this.#base + Math.floor(((this.#now() - this.#start) * this.#frequency) / 1000);
+    if (real > shown) this.#core.setNumber(v.CLOCK, real);
+  }
+}

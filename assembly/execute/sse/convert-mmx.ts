@@ -1,6 +1,6 @@
 // Conversions between XMM and MMX registers (SDM vol. 2, CVTPI2PS and others; vol. 1, 9.6.6, 11.6.6). They wait for
-// pending x87 exceptions and put the x87 unit into MMX use; CVTPI2PD and CVTPI2PS with an operand in memory touch
-// no MMX register.
+// pending x87 exceptions and put the x87 unit into MMX use, which holds even if #XM stops them; CVTPI2PD and
+// CVTPI2PS with an operand in memory have nothing to do with that unit (measured on AMD processors).
 
 import { SSE_SCRATCH } from "../../layout";
 import { uopDst } from "../../decode/uop";
@@ -12,14 +12,14 @@ import { doubleFromInt32, doubleToInt32, fromInt32, toInt32 } from "./number";
 import { enterMmx, setMmx, source128, source64, sourceMmx, x87Quiet, xmmDst } from "./operand";
 
 export function cvtpi2ps(u: usize): i32 {
-  if (!x87Quiet()) return Status.FAULT;
+  if (!isMemory(u) && !x87Quiet()) return Status.FAULT;
   const from = sourceMmx(u);
   if (from == 0) return Status.FAULT;
+  if (!isMemory(u)) enterMmx();
   start();
   store<u32>(SSE_SCRATCH, fromInt32(load<i32>(from)));
   store<u32>(SSE_SCRATCH, fromInt32(load<i32>(from, 4)), 4);
   if (!completed()) return Status.FAULT;
-  if (!isMemory(u)) enterMmx();
   store<u64>(xmmDst(u), load<u64>(SSE_SCRATCH));
   return Status.NEXT;
 }
@@ -40,6 +40,7 @@ export function cvtpi2pd(u: usize): i32 {
   if (!x87Quiet()) return Status.FAULT;
   const from = source64(u);
   if (from == 0) return Status.FAULT;
+  enterMmx();
   start();
   const low = toInt32(load<u32>(from), mode);
   const high = toInt32(load<u32>(from, 4), mode);
@@ -54,6 +55,7 @@ export function cvttps2pi(u: usize): i32 { return singles(u, Rounding.ZERO); }
   if (!x87Quiet()) return Status.FAULT;
   const from = source128(u);
   if (from == 0) return Status.FAULT;
+  enterMmx();
   start();
   const low = doubleToInt32(load<u64>(from), mode);
   const high = doubleToInt32(load<u64>(from, 8), mode);

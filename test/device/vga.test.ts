@@ -85,7 +85,7 @@ describe("screen", () => {
     expect(vga.lines[0]).toBe("ABCDEFGH");
     expect(range.handler.read?.(0x18000, 2)).toBe(0x0741);
     expect(range.handler.read?.(0x18000, 8)).toBe(0x0744_0743_0742_0741n);
-    vga.writeCell(0, 0x0758);
+    vga.writeCells(0, [0x0758]);
     expect(vga.lines[0]).toBe("XBCDEFGH");
     const copy = new FakeBus(2 << 20, [0xa0000, 0xc0000]).attach(new Vga());
     copy.restore(vga.save());

@@ -2,15 +2,16 @@
 // in the end.
 
 import { beforeAll, expect, test } from "vitest";
-import { attachBios, attachPc, Hypervisor, type Partition, resetRom, startBios } from "../../src/node.js";
+import { attachBios, attachPc, type Hypervisor, type Partition, resetRom, startBios } from "../../src/node.js";
 import { MemoryDisk } from "../../src/storage/memory.js";
 import { assembleBootDisk } from "../guest/images.js";
+import { createHypervisor } from "../machine/machine.js";
 
 const MIB = 1 << 20;
 let hypervisor: Hypervisor;
 
 beforeAll(async () => {
-  hypervisor = await Hypervisor.create();
+  hypervisor = await createHypervisor();
 });
 
 function run(partition: Partition): string {
@@ -50,7 +51,7 @@ test.each([
   partition[Symbol.dispose]();
 });
 
-test("without a disk the BIOS says so and halts; keys that come later are not lost", () => {
+test("without a disk the BIOS says so and halts", () => {
   const partition = hypervisor.createPartition({ memory: 4 * MIB, roms: [resetRom()] });
   const pc = attachPc(partition);
   attachBios(partition, pc);

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { BENCHMARKS } from "./benchmarks.js";
 import { flat } from "./elf.js";
-import { assembleBenchmark, assembleDemo } from "./images.js";
+import { assembleBenchmark, assembleBootDisk, assembleDemo } from "./images.js";
 
 const output = fileURLToPath(new URL("../../build/guests", import.meta.url));
 mkdirSync(output, { recursive: true });
@@ -15,3 +15,4 @@ for (const benchmark of BENCHMARKS) {
   }
 }
 writeFileSync(join(output, "demo.bin"), flat(assembleDemo()));
+writeFileSync(join(output, "boot.img"), assembleBootDisk());

@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { assemble, type Image } from "./assemble.js";
 import { type Benchmark, ROUNDS } from "./benchmarks.js";
-import { elf32 } from "./elf.js";
+import { elf32, flat } from "./elf.js";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 
@@ -22,6 +22,11 @@ function assembleFile(
 /** Flat image for 7C00h in real mode. */
 export function assembleDemo(): Image {
   return assembleFile("demo/demo.asm", {});
+}
+
+/** A boot disk of four sectors. */
+export function assembleBootDisk(): Uint8Array {
+  return flat(assembleFile("boot-sector/boot.asm", {}));
 }
 
 /** Benchmark sources are written once for both widths: xax is eax or rax, xword a dword or qword. */

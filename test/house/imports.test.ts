@@ -33,7 +33,7 @@ const SOURCE_ORDER: readonly (readonly string[])[] = [
   ["engine", "network", "storage"],
   ["partition"],
   ["device", "vmbus", "loader", "checkpoint"],
-  ["vsp", "replay", "debug"],
+  ["firmware", "vsp", "replay", "debug"],
   ["migration"],
   ["cluster"],
   ["index"],

@@ -294,10 +294,10 @@ export class I8042 implements Device {
         this.#parameterOf = command;
         break;
       case Command.A20_OFF:
-        this.#setA20(false);
+        this.a20 = false;
         break;
       case Command.A20_ON:
-        this.#setA20(true);
+        this.a20 = true;
         break;
       case Command.READ_TEST:
         this.#answer(0);
@@ -318,7 +318,11 @@ export class I8042 implements Device {
     return OUTPUT_LINES | full | (this.#a20 ? OUTPUT_A20 : 0) | OUTPUT_NOT_RESET;
   }
 
-  #setA20(open: boolean): void {
+  /** The gate on address line 20, as this controller drives it. */
+  get a20(): boolean {
+    return this.#a20;
+  }
+  set a20(open: boolean) {
     this.#a20 = open;
     this.#bus?.setA20(open);
   }
@@ -334,7 +338,7 @@ export class I8042 implements Device {
         this.keyboard.receive(value);
         break;
       case Command.WRITE_OUTPUT:
-        this.#setA20((value & OUTPUT_A20) !== 0);
+        this.a20 = (value & OUTPUT_A20) !== 0;
         if ((value & OUTPUT_NOT_RESET) === 0) this.#bus?.reset();
         break;
       case Command.KEYBOARD_BUFFER:

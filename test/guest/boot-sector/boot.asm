@@ -136,6 +136,7 @@ program:
   call print
   mov eax, [region + 8]
   call hex32
+  mov si, space
   call print
   mov eax, [region + 16]
   call hex8

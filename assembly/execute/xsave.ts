@@ -9,7 +9,7 @@
 
 import { MXCSR, X87, X87_CONTROL, X87_STATUS, X87_TAGS, XCR0, YMM } from "../layout";
 import { uopSeg, uopSize } from "../decode/uop";
-import { advance, dataAccess, readData, writeData } from "../vcpu/access";
+import { advance, dataAccess, probeRead, probeWrite, readData, writeData } from "../vcpu/access";
 import { linear, linearForWrite } from "../vcpu/address";
 import { raiseGP, raiseNM, raiseUD } from "../vcpu/fault";
 import { cpl, cr0, cr4, faulted, isCode64, RAX, RCX, RDX, reg32, setReg32 } from "../vcpu/state";
@@ -69,6 +69,11 @@ function misplaced(at: u64): bool {
   raiseGP(0);
   return true;
 }
+/** All of the area can be written. Its first byte is touched first, then its last one (measured). */
+function isWritable(at: u64, seg: u32): bool {
+  const last = advance(at, XSAVE_SIZE - 1, dataAccess());
+  return probeWrite(at, 1, seg) && probeWrite(last, 1, seg) && writeSpanAt(at, seg, XSAVE_SIZE, false, 8);
+}
 @inline function xmmBytes(): u32 { return isCode64() ? 16 * 16 : 8 * 16; }
 /** Writes a part of SPAN to its place. The area has been checked: only a device can refuse. */
 function put(at: u64, seg: u32, from: u32, to: u32): bool {
@@ -84,7 +89,7 @@ function save(u: usize, saving: Saving): i32 {
   if (!available()) return Status.FAULT;
   const at = linearForWrite(u, XSAVE_SIZE);
   const seg = uopSeg(u);
-  if (misplaced(at) || !writeSpanAt(at, seg, XSAVE_SIZE, false, 8)) return Status.FAULT;
+  if (misplaced(at) || !isWritable(at, seg)) return Status.FAULT;
   const components = requested();
   let used = inUse();
   // Without MXCSR's place of its own it counts as part of SSE.
@@ -139,7 +144,8 @@ export function xrstor(u: usize): i32 {
   if (!available()) return Status.FAULT;
   const at = linear(u, XSAVE_SIZE);
   const seg = uopSeg(u);
-  if (misplaced(at)) return Status.FAULT;
+  // The first byte is touched first, then the header (measured).
+  if (misplaced(at) || !probeRead(at, 1, seg)) return Status.FAULT;
   if (!readSpanAt(advance(at, XSAVE_HEADER, dataAccess()), seg, XSAVE_SIZE - XSAVE_HEADER, 8)) return Status.FAULT;
   if (!isValidHeader()) return raiseGP(0);
   const components = requested();

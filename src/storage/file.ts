@@ -40,6 +40,8 @@ export class FileDisk implements Disk {
   readonly length: number;
   readonly readOnly: boolean;
   readonly #file: number;
+  /** Something was written since the last flush: guests flush far more often than they write. */
+  #dirty = false;
   #closed = false;
 
   private constructor(name: string, file: number, length: number, options: DiskOptions) {
@@ -93,13 +95,16 @@ export class FileDisk implements Disk {
 
   write(offset: number, from: Uint8Array): undefined {
     checkAccess(this, offset, from.length, true);
+    this.#dirty = true;
     for (let done = 0; done < from.length; ) {
       done += writeSync(this.#file, from, done, from.length - done, offset + done);
     }
   }
 
   flush(): undefined {
-    if (!this.readOnly) fsyncSync(this.#file);
+    if (!this.#dirty) return;
+    fsyncSync(this.#file);
+    this.#dirty = false;
   }
 
   [Symbol.dispose](): void {
@@ -116,6 +121,7 @@ export class AsyncFileDisk implements Disk {
   readonly length: number;
   readonly readOnly: boolean;
   readonly #file: FileHandle;
+  #dirty = false;
   #last: Promise<void> = Promise.resolve();
 
   private constructor(name: string, file: FileHandle, length: number, options: DiskOptions) {
@@ -159,6 +165,7 @@ export class AsyncFileDisk implements Disk {
   write(offset: number, from: Uint8Array): Promise<void> {
     checkAccess(this, offset, from.length, true);
     return this.#next(async () => {
+      this.#dirty = true;
       for (let done = 0; done < from.length; ) {
         const { bytesWritten } = await this.#file.write(from, done, from.length - done, offset + done);
         done += bytesWritten;
@@ -167,7 +174,11 @@ export class AsyncFileDisk implements Disk {
   }
 
   flush(): Promise<void> {
-    return this.#next(() => (this.readOnly ? Promise.resolve() : this.#file.sync()));
+    return this.#next(async () => {
+      if (!this.#dirty) return;
+      await this.#file.sync();
+      this.#dirty = false;
+    });
   }
 
   /** Runs an operation behind those before it, whether they failed or not. */

@@ -15,7 +15,7 @@ import type { CompletionQueue, SubmissionQueue } from "./queue.js";
 import { Refusal, Status, statusField } from "./status.js";
 import { refused, type Work } from "./work.js";
 
-/** Commands for the disk that are under way at most; the rest waits in its queue. */
+/** Commands under way at most, for the disk and as many again of administration; the rest waits in its queue. */
 const SLOTS = 64;
 const NANOSECONDS_PER_BYTE = 0.5;
 /** Interval at which a slow disk is asked whether it is done. */
@@ -86,21 +86,26 @@ export class Pipeline {
     this.#arm();
   }
 
-  /** One command from each queue in turn, while there are slots and room for completions. */
+  /**
+   * One command from each queue in turn, while there are slots and room for completions. Administration has slots
+   * of its own, so that a disk that does not answer cannot keep a guest from deleting its queues.
+   */
   #fetch(): void {
-    let slots = SLOTS - this.#entries.filter(({ queue }) => queue.id !== 0).length;
+    let admin = SLOTS - this.#entries.filter(({ queue }) => queue.id === 0).length;
+    let slots = SLOTS - (this.#entries.length - (SLOTS - admin));
     for (let found = true; found; ) {
       found = false;
       for (const queue of this.#owner.submission) {
         if (queue === undefined || queue.head === queue.tail || queue.completion.room <= 0) continue;
-        if (queue.id !== 0 && slots <= 0) continue;
+        if ((queue.id === 0 ? admin : slots) <= 0) continue;
         const command = queue.fetch(this.#host);
         if (command === undefined) {
           this.#owner.fail();
           return;
         }
         this.#admit(queue, command);
-        if (queue.id !== 0) slots--;
+        if (queue.id === 0) admin--;
+        else slots--;
         found = true;
       }
     }

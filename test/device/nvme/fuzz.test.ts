@@ -172,6 +172,22 @@ describe("a hostile guest", () => {
     expect(driver.status & 1).toBe(1);
   });
 
+  test("thousands of admin commands at once are served in turns", () => {
+    const driver = new Driver().enable(4096);
+    // The largest log page there is, 4095 times.
+    for (let id = 0; id < 4095; id++) {
+      driver.admin.put({ opcode: 2, id, prp1: DATA, prp2: DATA + 8, words: [0xffff_0001, 3] });
+    }
+    driver.admin.ring();
+    const seen: number[] = [];
+    while (driver.bus.next()) {
+      const part = driver.admin.drain();
+      expect(part.length).toBeLessThanOrEqual(64);
+      seen.push(...part.map(({ id }) => id));
+    }
+    expect(seen).toEqual(Array.from({ length: 4095 }, (_, n) => n));
+  });
+
   test("queues that were in RAM and are not any more stop the controller, no more", () => {
     const driver = new Driver().enable();
     const { isMapped } = driver.bus.guest;

@@ -54,8 +54,15 @@ export function attachPc(partition: Partition, options: PcOptions = {}): Pc {
   if (options.testDevice === true) partition.attach(new TestDevice());
   let acpi: Acpi | undefined;
   if (options.acpi !== false) {
-    const serial = serialPortsOf(partition);
-    acpi = new Acpi({ processors, pci: pci !== undefined, serial, devices: options.acpiDevices });
+    const { chipset } = partition;
+    acpi = new Acpi({
+      processors,
+      apic: chipset.has("apic"),
+      ioApic: chipset.has("ioapic"),
+      pci: pci !== undefined,
+      serial: serialPortsOf(partition),
+      devices: options.acpiDevices,
+    });
     partition.attach(acpi);
   }
   return { rtc, i8042, screen, acpi, pci };

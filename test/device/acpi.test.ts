@@ -11,7 +11,7 @@ import * as aml from "../../src/device/acpi/aml.js";
 import { eisaText, parseAml, parseResources, type Term, type Value } from "./aml-parser.js";
 import { FakeBus } from "./bus.js";
 
-const OPTIONS = { processors: 3, pci: true, serial: [1, 2] };
+const OPTIONS = { processors: 3, apic: true, ioApic: true, pci: true, serial: [1, 2] };
 let bus: FakeBus;
 let acpi: Acpi;
 let view: DataView;
@@ -109,6 +109,16 @@ describe("tables", () => {
       [2, 10, 0, 9, 9, 0, 0, 0, 0x0d, 0],
       [4, 6, 0xff, 0, 0, 1],
     ]);
+  });
+
+  test("describe only the interrupt controllers that there are", () => {
+    connect(new Acpi({ ...OPTIONS, ioApic: false }));
+    const { at, length } = tables().get("APIC")!;
+    const kinds: number[] = [];
+    for (let entry = at + 44; entry < at + length; entry += bus.ram[entry + 1]) kinds.push(bus.ram[entry]);
+    expect(kinds).toEqual([0, 0, 0, 4]);
+    connect(new Acpi({ ...OPTIONS, apic: false, ioApic: false }));
+    expect([...tables().keys()]).toEqual(["XSDT", "FACP", "FACS", "DSDT"]);
   });
 
   test("are written again at reset", () => {
@@ -244,7 +254,7 @@ describe("namespace", () => {
 
   test("a machine without PCI and serial ports has neither, and takes further devices", () => {
     const vmbus = aml.device("VMBS", aml.name("_HID", aml.string("VMBUS")));
-    connect(new Acpi({ processors: 1, pci: false, serial: [], devices: [vmbus] }));
+    connect(new Acpi({ processors: 1, apic: false, ioApic: false, pci: false, serial: [], devices: [vmbus] }));
     expect([...devices().keys()]).toEqual(["C000", "PIC_", "TIMR", "SPKR", "RTC_", "KBD_", "MOU_", "VMBS"]);
   });
 });

@@ -8,9 +8,9 @@
 
 import type { Device, DeviceBus, DeviceTimer } from "../../partition/device.js";
 import { bytewise } from "../bytewise.js";
-import { type NamespaceOptions, SLEEP_S5 } from "./dsdt.js";
+import { SLEEP_S5 } from "./dsdt.js";
 import { PM_TIMER, PM1_CONTROL, PM1_EVENT, SCI_LINE } from "./ports.js";
-import { ACPI_BASE, acpiTables } from "./tables.js";
+import { ACPI_BASE, acpiTables, type TablesOptions } from "./tables.js";
 
 const TMR = 1 << 0;
 const PWRBTN = 1 << 8;
@@ -46,7 +46,7 @@ export class Acpi implements Device {
   /** Timer ticks up to which TMR is known. */
   #checked = 0;
 
-  constructor(options: NamespaceOptions) {
+  constructor(options: TablesOptions) {
     this.#tables = acpiTables(options);
   }
 

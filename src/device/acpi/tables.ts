@@ -1,7 +1,7 @@
 // The ACPI tables of a PC (ACPI 6.5, 5.2): where they stand, what is in them, and their checksums. One block in
 // the read-only part of low memory, where kernels search for "RSD PTR " on 16-byte boundaries:
 //
-//   RSDP | RSDT | XSDT | FACS (64-byte boundary) | DSDT | FADT | MADT
+//   RSDP | RSDT | XSDT | FACS (64-byte boundary) | DSDT | FADT | MADT (with local APICs)
 //
 //   header  signature (4) | length (4) | revision | checksum | OEM (6) | OEM table (8) | OEM revision (4) |
 //           creator (4) | creator revision (4)
@@ -151,23 +151,31 @@ const ACTIVE_HIGH_LEVEL = 0x0d;
 const CONFORMS = 0;
 const ALL_PROCESSORS = 0xff;
 
+export interface TablesOptions extends NamespaceOptions {
+  /** Every processor has a local APIC. */
+  readonly apic: boolean;
+  readonly ioApic: boolean;
+}
+
 /** Interrupt controllers: a local APIC per processor, one I/O APIC, and where the ISA lines differ. */
-function interruptControllers(processors: number): number[] {
+function interruptControllers({ processors, ioApic }: TablesOptions): number[] {
   const body = [...littleEndian(LOCAL_APIC, 4), ...littleEndian(PCAT_COMPATIBLE, 4)];
   for (let n = 0; n < processors; n++) body.push(0, 8, n, n, ...littleEndian(1, 4));
-  body.push(1, 12, 0, 0, ...littleEndian(IO_APIC, 4), ...littleEndian(0, 4));
-  const override = (line: number, input: number, flags: number): void => {
-    body.push(2, 10, 0, line, ...littleEndian(input, 4), ...littleEndian(flags, 2));
-  };
-  override(0, 2, CONFORMS);
-  override(SCI_LINE, SCI_LINE, ACTIVE_HIGH_LEVEL);
+  if (ioApic) {
+    body.push(1, 12, 0, 0, ...littleEndian(IO_APIC, 4), ...littleEndian(0, 4));
+    const override = (line: number, input: number, flags: number): void => {
+      body.push(2, 10, 0, line, ...littleEndian(input, 4), ...littleEndian(flags, 2));
+    };
+    override(0, 2, CONFORMS);
+    override(SCI_LINE, SCI_LINE, ACTIVE_HIGH_LEVEL);
+  }
   // NMIs reach LINT1 of every processor.
   body.push(4, 6, ALL_PROCESSORS, ...littleEndian(CONFORMS, 2), 1);
   return table("APIC", 3, body);
 }
 
 /** The block of tables for a given address, root pointer first. */
-export function acpiTables(options: NamespaceOptions, base = ACPI_BASE): Uint8Array {
+export function acpiTables(options: TablesOptions, base = ACPI_BASE): Uint8Array {
   const bytes: number[] = [];
   const place = (data: readonly number[], alignment = 16): number => {
     while ((base + bytes.length) % alignment !== 0) bytes.push(0);
@@ -176,12 +184,13 @@ export function acpiTables(options: NamespaceOptions, base = ACPI_BASE): Uint8Ar
     return at;
   };
   place(new Array(36).fill(0));
-  const count = 2;
+  const count = options.apic ? 2 : 1;
   const rsdt = place(new Array(HEADER + 4 * count).fill(0));
   const xsdt = place(new Array(HEADER + 8 * count).fill(0));
   const facs = place(firmwareControl(), 64);
   const dsdt = place(table("DSDT", 2, namespace(options)));
-  const entries = [place(fixedDescription(facs, dsdt)), place(interruptControllers(options.processors))];
+  const entries = [place(fixedDescription(facs, dsdt))];
+  if (options.apic) entries.push(place(interruptControllers(options)));
   const put = (at: number, data: readonly number[]): void => {
     bytes.splice(at - base, data.length, ...data);
   };

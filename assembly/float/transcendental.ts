@@ -4,7 +4,7 @@
 //
 // Trigonometric arguments are reduced with the processor's pi, which has 66 bits: sin(FLDPI) is -2^-64.
 
-import { raiseFlags, ZE } from "./control";
+import { PE, raiseFlags, resultExponent, UE, ZE } from "./control";
 import { ARCTANGENTS, COSINE, EXPONENTIAL, RECIPROCALS, SINE } from "./coefficients";
 import {
   BIAS,
@@ -168,6 +168,8 @@ export function extTan(se: u32, s: u64): u64 {
   if (isZero(se, s)) return zero(se);
   noteSubnormal(se, s);
   reduce(se, s);
+  // tan r = r (1 + r^2/3 + ...)
+  if ((quadrant & 1) == 0 && rExponent < -66 && rHigh != 0) return inexact(rNegative ? SIGN : 0, rExponent, rHigh, rLow);
   square();
   const sHigh = sineOf();
   const sLow = low;
@@ -185,7 +187,7 @@ export function extTan(se: u32, s: u64): u64 {
 
 // ---- 2^x - 1 --------------------------------------------------------------------------------------
 
-/** For |x| <= 1; what lies beyond is undefined and comes back as it is. */
+/** For |x| <= 1; what lies beyond is undefined and comes back as it is, with PE. */
 export function ext2xm1(se: u32, s: u64): u64 {
   if (isSpecial(se, s)) return special1(se, s);
   if (isZero(se, s)) return zero(se);
@@ -195,6 +197,7 @@ export function ext2xm1(se: u32, s: u64): u64 {
   const significand = significandOf(s);
   const negative = isNegative(se);
   if (e >= 0) {
+    raiseFlags(PE);
     if (e > 0 || significand != LEADING) return result(se, s);
     return negative ? result(SIGN | <u32>(BIAS - 1), INTEGER_BIT) : result(<u32>BIAS, INTEGER_BIT);
   }
@@ -264,59 +267,88 @@ export function extYl2x(ySe: u32, y: u64, xSe: u32, x: u64): u64 {
   if (isZero(ySe, y)) return zero((ySe & SIGN) ^ (below ? SIGN : 0));
   const yExponent = exponentOf(ySe, y);
   const ySignificand = significandOf(y);
+  const sign = (ySe & SIGN) ^ (below ? SIGN : 0);
   if (significand == LEADING) {
-    // A power of two: exact but for the product's rounding.
+    // A power of two: exact but for the product's rounding, and reported as inexact all the same.
+    raiseFlags(PE);
     const amount = <u64>(below ? -k : k);
     const count = <i32>clz<u64>(amount);
     const high = wide.multiply(ySignificand, amount << count);
     const product = normalize(yExponent + 64 - count, high, wide.low);
-    return finish((ySe & SIGN) ^ (below ? SIGN : 0), exponent, product, low, 64);
+    const value = finish(sign, exponent, product, low, 64);
+    if ((resultExponent() & 0x7fff) == 0) raiseFlags(UE);
+    return value;
   }
-  // x = 2^k m with m between sqrt(1/2) and sqrt(2); log2(m) = 2 atanh((m - 1) / (m + 1)) / ln 2
-  const high = significand >= SQRT2;
-  if (high) k++;
-  const difference: u64 = high ? 0 - significand : significand - LEADING;
-  const nHigh = normalize(high ? -1 : 0, difference, 0);
-  const nExponent = exponent;
-  // m + 1, halved: (2^64 + f) / 2 or (2^63 + f) / 2 above the point
-  const dHigh: u64 = high ? LEADING | (significand >> 1) : LEADING | ((significand - LEADING) >> 1);
-  const dLow: u64 = significand << 63;
-  let lHigh = logarithmOf(nExponent, nHigh, 0, high ? 0 : 1, dHigh, dLow);
-  let lLow = low;
-  let lExponent = exponent;
-  let negative = high;
-  if (k != 0) {
-    // k + log2(m) in fixed point with 16 integer bits.
-    const fHigh = wide.shiftRightJam(lHigh, lLow, <u32>(15 - lExponent));
-    const fLow = wide.low;
-    negative = k < 0;
-    const kHigh = <u64>(negative ? -k : k) << 48;
-    lHigh = negative == high ? wide.add(kHigh, 0, fHigh, fLow) : wide.subtract(kHigh, 0, fHigh, fLow);
-    lHigh = normalize(15, lHigh, wide.low);
-    lLow = low;
-    lExponent = exponent;
-  }
-  const product = multiply(yExponent, ySignificand, 0, lExponent, lHigh, lLow);
-  return inexact((ySe & SIGN) ^ (negative ? SIGN : 0), exponent, product, low);
+  const log = logarithm(k, significand, 0);
+  const product = multiply(yExponent, ySignificand, 0, exponent, log, low);
+  return inexact(sign, exponent, product, low);
 }
 
-/** y * log2(x + 1) for 1/sqrt(2) <= x + 1 <= sqrt(2). */
+/** |log2| of a floating value that is not 1. */
+function logarithm(k: i32, high: u64, low_: u64): u64 {
+  // 2^k m with m between sqrt(1/2) and sqrt(2); log2(m) = 2 atanh((m - 1) / (m + 1)) / ln 2
+  const upper = high >= SQRT2;
+  if (upper) k++;
+  const difference = upper ? wide.subtract(0, 0, high, low_) : wide.subtract(high, low_, LEADING, 0);
+  const nHigh = normalize(upper ? -1 : 0, difference, wide.low);
+  const nLow = low;
+  const nExponent = exponent;
+  // m + 1, halved in the second case: m / 2 + 1 / 2
+  const dHigh: u64 = upper ? LEADING | (high >> 1) : LEADING | ((high - LEADING) >> 1);
+  const dLow: u64 = (high << 63) | (low_ >> 1);
+  const fraction = logarithmOf(nExponent, nHigh, nLow, upper ? 0 : 1, dHigh, dLow);
+  if (k == 0) return fraction;
+  // |k| +- |log2(m)| in fixed point with 16 integer bits.
+  const fHigh = wide.shiftRightJam(fraction, low, <u32>(15 - exponent));
+  const fLow = wide.low;
+  const kHigh = <u64>(k < 0 ? -k : k) << 48;
+  const total = k < 0 == upper ? wide.add(kHigh, 0, fHigh, fLow) : wide.subtract(kHigh, 0, fHigh, fLow);
+  return normalize(15, total, wide.low);
+}
+
+/**
+ * y * log2(x + 1). The manuals define it for 1/sqrt(2) <= x + 1 <= sqrt(2); the processor goes on with the true value
+ * above and down to x > -1, and gives x itself below.
+ */
 export function extYl2xp1(ySe: u32, y: u64, xSe: u32, x: u64): u64 {
   if (isSpecial(xSe, x) || isSpecial(ySe, y)) return special(xSe, x, ySe, y);
   const sign = (xSe ^ ySe) & SIGN;
+  if (isInfinite(xSe, x) && isNegative(xSe)) return invalid();
   noteSubnormal(xSe, x);
   noteSubnormal(ySe, y);
   if (isZero(xSe, x)) return specialProduct(ySe, y, xSe & SIGN, false);
-  if (isInfinite(xSe, x)) return isNegative(xSe) ? invalid() : specialProduct(ySe, y, 0, true);
+  if (isInfinite(xSe, x)) return specialProduct(ySe, y, 0, true);
   if (isInfinite(ySe, y)) return infinite(sign);
   if (isZero(ySe, y)) return zero(sign);
   const e = exponentOf(xSe, x);
+  if (e >= 0 && isNegative(xSe)) {
+    raiseFlags(PE);
+    return result(xSe, x);
+  }
   const significand = significandOf(x);
-  // x / (2 + x); x in units of 2^-126, where 2 is bit 127
-  const shifted = wide.shiftRightJam(significand, 0, <u32>(1 - e));
-  const dHigh = isNegative(xSe) ? wide.subtract(LEADING, 0, shifted, wide.low) : wide.add(LEADING, 0, shifted, wide.low);
-  const d = normalize(1, dHigh, wide.low);
-  const log = logarithmOf(e, significand, 0, exponent, d, low);
+  let log: u64;
+  if (e >= -2) {
+    const oneHigh = wide.shiftRightJam(LEADING, 0, e > 0 ? e : 0);
+    const oneLow = wide.low;
+    const xHigh = wide.shiftRightJam(significand, 0, e > 0 ? 0 : -e);
+    const xLow = wide.low;
+    // Halved, so that 1 + x < 2^(e + 2) keeps its leading bit.
+    const halfHigh = xHigh >> 1;
+    const halfLow = (xHigh << 63) | (xLow >> 1) | (xLow & 1);
+    const otherHigh = oneHigh >> 1;
+    const otherLow = (oneHigh << 63) | (oneLow >> 1) | (oneLow & 1);
+    const total = isNegative(xSe)
+      ? wide.subtract(otherHigh, otherLow, halfHigh, halfLow)
+      : wide.add(otherHigh, otherLow, halfHigh, halfLow);
+    const value = normalize((e > 0 ? e : 0) + 1, total, wide.low);
+    log = logarithm(exponent, value, low);
+  } else {
+    // x / (2 + x); x in units of 2^-126, where 2 is bit 127
+    const shifted = wide.shiftRightJam(significand, 0, <u32>(1 - e));
+    const dHigh = isNegative(xSe) ? wide.subtract(LEADING, 0, shifted, wide.low) : wide.add(LEADING, 0, shifted, wide.low);
+    const d = normalize(1, dHigh, wide.low);
+    log = logarithmOf(e, significand, 0, exponent, d, low);
+  }
   const product = multiply(exponentOf(ySe, y), significandOf(y), 0, exponent, log, low);
   return inexact(sign, exponent, product, low);
 }

@@ -148,6 +148,8 @@ function takePointers(large: bool): void {
     store<u16>(X87_DS, load<u16>(SPAN, 24));
     return;
   }
+  // This format has no opcode.
+  store<u16>(X87_OPCODE, 0);
   store<u64>(X87_IP, <u64>load<u16>(SPAN, 6));
   store<u16>(X87_CS, load<u16>(SPAN, 8));
   store<u64>(X87_DP, <u64>load<u16>(SPAN, 10));

@@ -96,13 +96,13 @@ export function fxsave(u: usize): i32 {
   for (let offset = LEGACY; offset < size; offset += 16) {
     v128.store(SPAN + offset, v128.load(YMM + ((offset - LEGACY) << 1)));
   }
-  return writeSpanAt(at, uopSeg(u), size, true, 8) ? Status.NEXT : Status.FAULT;
+  return writeSpanAt(at, uopSeg(u), size, true, 8, AREA) ? Status.NEXT : Status.FAULT;
 }
 export function fxrstor(u: usize): i32 {
   const at = linear(u, AREA);
   if (misplaced(at)) return Status.FAULT;
   const size = used();
-  if (!readSpanAt(at, uopSeg(u), size, 8)) return Status.FAULT;
+  if (!readSpanAt(at, uopSeg(u), size, 8, AREA)) return Status.FAULT;
   const control = load<u32>(SPAN, 24);
   if ((control & ~MXCSR_MASK) != 0) return raiseGP(0);
   takeLegacy(uopSize(u) == 3);

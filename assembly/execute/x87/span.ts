@@ -1,6 +1,10 @@
 // Memory operands longer than 8 bytes: extended and decimal values, environments, the whole state. They pass
 // through a buffer. All of an operand is checked before any of it is read or written, so a fault commits nothing;
 // a device that answers in the middle has the instruction executed again, which writes the same bytes.
+//
+// Which byte a page fault names was measured: of environments and states (units of 2 and 4 bytes) the first unit is
+// touched, then the last byte, then the rest; of an area that is larger than what is used of it (FXSAVE), the last
+// byte, then the rest.
 
 import { uopSeg } from "../../decode/uop";
 import { isCanonical } from "../../mmu/tables";
@@ -24,9 +28,13 @@ function admissible(at: u64, size: u32, unit: u32, seg: u32, access: u32): bool 
 
 /** Reads `size` bytes of the memory operand into SPAN, in pieces of `unit` (8, 4, 2) and a rest of 2. */
 export function readSpan(u: usize, size: u32, unit: u32 = 8): bool { return readSpanAt(linear(u, size), uopSeg(u), size, unit); }
-export function readSpanAt(at: u64, seg: u32, size: u32, unit: u32): bool {
+export function readSpanAt(at: u64, seg: u32, size: u32, unit: u32, extent: u32 = size): bool {
   const access = dataAccess();
-  if (!admissible(at, size, unit, seg, access) || !probeRead(at, size, seg)) return false;
+  if (!admissible(at, extent, unit, seg, access)) return false;
+  const last = advance(at, extent - 1, access);
+  if (unit < 8 && !(probeRead(at, unit, seg) && probeRead(last, 1, seg))) return false;
+  if (extent != size && !probeRead(last, 1, seg)) return false;
+  if (!probeRead(at, extent, seg)) return false;
   for (let done: u32 = 0; done < size; ) {
     const from = advance(at, done, access);
     const to = SPAN + done;
@@ -48,9 +56,13 @@ export function readSpanAt(at: u64, seg: u32, size: u32, unit: u32): bool {
 export function writeSpan(u: usize, size: u32, commits: bool, unit: u32 = 8): bool {
   return writeSpanAt(linearForWrite(u, size), uopSeg(u), size, commits, unit);
 }
-export function writeSpanAt(at: u64, seg: u32, size: u32, commits: bool, unit: u32): bool {
+export function writeSpanAt(at: u64, seg: u32, size: u32, commits: bool, unit: u32, extent: u32 = size): bool {
   const access = dataAccess() | WRITE;
-  if (!admissible(at, size, unit, seg, access) || !probeWrite(at, size, seg)) return false;
+  if (!admissible(at, extent, unit, seg, access)) return false;
+  const last = advance(at, extent - 1, access);
+  if (unit < 8 && !(probeWrite(at, unit, seg) && probeWrite(last, 1, seg))) return false;
+  if (extent != size && !probeWrite(last, 1, seg)) return false;
+  if (!probeWrite(at, extent, seg)) return false;
   if (!commits) return true;
   for (let done: u32 = 0; done < size; ) {
     const to = advance(at, done, access);

@@ -1,7 +1,7 @@
 // FSIN FCOS FSINCOS FPTAN FPATAN F2XM1 FYL2X FYL2XP1: the stack and condition codes around float/transcendental (SDM
 // vol. 1, 8.3.7-8.3.10; vol. 2). C2 tells that a trigonometric argument is out of range, and nothing else happens.
 
-import { resultExponent } from "../../float/control";
+import { clearFlags, flags, raiseFlags, resultExponent, ROUNDED_UP } from "../../float/control";
 import { BIAS, INTEGER_BIT, invalid, isInfinite, isSpecial, special1 } from "../../float/extended";
 import { beyondReduction, ext2xm1, extAtan2, extCos, extSin, extTan, extYl2x, extYl2xp1 } from "../../float/transcendental";
 import {
@@ -66,8 +66,12 @@ export function trigonometric(kind: u32): void {
   let second: u64 = INTEGER_BIT;
   let secondExponent: u32 = <u32>BIAS;
   if (kind == Trigonometric.BOTH) {
+    const up = flags() & ROUNDED_UP;
     second = extCos(se, s);
     secondExponent = resultExponent();
+    // C1 is that of the sine.
+    clearFlags(ROUNDED_UP);
+    raiseFlags(up);
   }
   if (!settle()) return;
   setSt(0, exponent, first);

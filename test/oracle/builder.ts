@@ -65,6 +65,8 @@ export class Builder {
     readonly mode: Mode,
     readonly form: Form,
     readonly lowMapped: boolean,
+    /** Flat segments and simple addresses: less to record. */
+    readonly plain = false,
   ) {}
 
   get width(): number {
@@ -158,7 +160,13 @@ export class Builder {
     const { form, mode, random: r } = this;
     this.addressSize = mode / 8;
     // 16-bit addresses reach flat memory only in the low window.
-    if (form.bare || !r.oneIn(mode === 16 ? 2 : 8) || (mode === 32 && !this.lowMapped && form.rm === "mem")) return;
+    if (
+      form.bare ||
+      this.plain ||
+      !r.oneIn(mode === 16 ? 2 : 8) ||
+      (mode === 32 && !this.lowMapped && form.rm === "mem")
+    )
+      return;
     this.addressPrefix = true;
     this.addressSize = mode === 32 ? 2 : 4;
   }
@@ -184,8 +192,13 @@ export class Builder {
     const r = this.random;
     if (this.mode === 64) {
       this.segments = [NULL, USER_CODE64, USER_DATA, NULL, NULL, NULL];
+      if (this.plain) return;
       this.fsBase = r.pick([0n, 0x1000n, BigInt(r.below(0x100_0000)), (r.u64() >> 18n) | (1n << 44n)]);
       this.gsBase = r.pick([0n, 0x1000n, BigInt(r.below(0x100_0000)), (r.u64() >> 18n) | (1n << 44n)]);
+      return;
+    }
+    if (this.plain) {
+      this.segments = [USER_DATA, USER_CODE32, USER_DATA, USER_DATA, USER_DATA, USER_DATA];
       return;
     }
     const data = [
@@ -306,8 +319,8 @@ export class Builder {
 
   private operand32(addressSize: number, reg: number, override: number | undefined): Operand | undefined {
     const r = this.random;
-    const mod = r.below(3);
-    const rm = r.below(8);
+    const mod = r.below(this.plain ? 2 : 3);
+    const rm = this.plain ? r.pick([0, 1, 2, 3, 6, 7]) : r.below(8);
     const extended = this.mode === 64;
     const bits = addressSize * 8;
     let base: number | undefined;

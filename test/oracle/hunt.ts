@@ -1,10 +1,11 @@
-// npm run oracle -- --cases N [--seed S] [--only float|integer|REGEXP] [--write-seeds PER_FORM]
+// npm run oracle -- --cases N [--seed S] [--only float|integer|REGEXP] [--write-seeds PER_FORM] [--write-float-seeds PER_FORM]
 //
 // Generates fresh random cases for every instruction form, runs them on the host processor and on the core
 // and reports each difference with a minimised case. Fails on any.
 
 import { parseArgs } from "node:util";
 import { Executor } from "./executor.js";
+import { writeFloatSeeds } from "./float-seeds.js";
 import type { Mode } from "./form.js";
 import { INSTANCES, type Instance } from "./forms.js";
 import { Random } from "./random.js";
@@ -181,11 +182,14 @@ const { values } = parseArgs({
     seed: { type: "string" },
     only: { type: "string", default: "" },
     "write-seeds": { type: "string" },
+    "write-float-seeds": { type: "string" },
   },
 });
 const seed = values.seed === undefined ? Date.now() & 0x7fffffff : Number(values.seed);
 if (values["write-seeds"] !== undefined) {
   await writeSeeds(Number(values["write-seeds"]), seed);
+} else if (values["write-float-seeds"] !== undefined) {
+  await writeFloatSeeds(Number(values["write-float-seeds"]), seed);
 } else {
   console.log(`seed ${seed}`);
   if (!(await hunt(Number(values.cases), seed, values.only))) process.exitCode = 1;

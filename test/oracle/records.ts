@@ -53,8 +53,9 @@ export interface Case {
   readonly undefined: number;
 }
 
-export function makeCase(instance: Instance, random: Random, lowMapped: boolean): Case {
-  const b = new Builder(random, instance.mode, instance.form, lowMapped);
+/** With `image` the floating-point state comes from that source, and all else is kept simple. */
+export function makeCase(instance: Instance, random: Random, lowMapped: boolean, image?: Random): Case {
+  const b = new Builder(random, instance.mode, instance.form, lowMapped, image !== undefined);
   b.build();
   if (instance.form.sequence) b.bytes = sequenceBytes(b);
   const { float } = instance.form;
@@ -62,7 +63,7 @@ export function makeCase(instance: Instance, random: Random, lowMapped: boolean)
   const view = new DataView(input.buffer);
   if (float !== undefined) {
     input[FieldOffset.WITH_FLOAT] = 1;
-    writeImage(input.subarray(FieldOffset.IMAGE), float, instance.mode, random);
+    writeImage(imageOf(input), float, instance.mode, image ?? random);
   }
   b.gpr.forEach((value, i) => {
     view.setBigUint64(i * 8, value, true);

@@ -9,7 +9,6 @@
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { brotliCompressSync, brotliDecompressSync, constants } from "node:zlib";
 import { CODE } from "./builder.js";
 import { Executor } from "./executor.js";
 import type { Mode } from "./form.js";
@@ -26,8 +25,9 @@ import {
   type Outcome,
   readOutcomes,
 } from "./records.js";
+import { Reader, Writer } from "./stream.js";
 
-const POOL = 255;
+export const POOL = 255;
 
 /** Draws operands from a pool, which makes them one byte each in the file. */
 class PooledRandom extends Random {
@@ -42,64 +42,13 @@ class PooledRandom extends Random {
   }
 }
 
-function makePool(mode: Mode): bigint[] {
+export function makePool(mode: Mode): bigint[] {
   const random = new Random(0x5eed);
   const pool = Array.from({ length: POOL }, () => random.operand());
   return mode === 64 ? pool : pool.map((value) => value & 0xffff_ffffn);
 }
 
 const pathOf = (mode: Mode): string => fileURLToPath(new URL(`./seeds/user${mode}.bin.br`, import.meta.url));
-
-class Writer {
-  private readonly bytes: number[] = [];
-  u8(value: number): void {
-    this.bytes.push(value & 0xff);
-  }
-  u16(value: number): void {
-    this.u8(value);
-    this.u8(value >> 8);
-  }
-  u32(value: number): void {
-    this.u16(value);
-    this.u16(value >>> 16);
-  }
-  wide(value: bigint, size: number): void {
-    for (let i = 0; i < size; i++) this.u8(Number((value >> BigInt(i * 8)) & 0xffn));
-  }
-  raw(bytes: Uint8Array): void {
-    for (const byte of bytes) this.u8(byte);
-  }
-  finish(): Uint8Array {
-    return Uint8Array.from(this.bytes);
-  }
-}
-
-class Reader {
-  at = 0;
-  private readonly view: DataView;
-  constructor(readonly data: Uint8Array) {
-    this.view = new DataView(data.buffer, data.byteOffset, data.byteLength);
-  }
-  u8(): number {
-    return this.data[this.at++]!;
-  }
-  u16(): number {
-    this.at += 2;
-    return this.view.getUint16(this.at - 2, true);
-  }
-  u32(): number {
-    this.at += 4;
-    return this.view.getUint32(this.at - 4, true);
-  }
-  wide(size: number): bigint {
-    this.at += size;
-    return size === 8 ? this.view.getBigUint64(this.at - 8, true) : BigInt(this.view.getUint32(this.at - 4, true));
-  }
-  raw(length: number): Uint8Array {
-    this.at += length;
-    return this.data.subarray(this.at - length, this.at);
-  }
-}
 
 interface Layout {
   readonly mode: Mode;
@@ -115,7 +64,7 @@ function layoutOf(mode: Mode): Layout {
   return { mode, size: mode === 64 ? 8 : 4, registers: mode === 64 ? 16 : 8, pool, indices };
 }
 
-const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+export const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 function writeCase(w: Writer, layout: Layout, name: number, item: Case, outcome: Outcome): void {
   const { size, registers, indices, mode } = layout;
@@ -220,15 +169,15 @@ export interface SeedSet {
 
 /** Reads the seed set of one code width. Forms that no longer exist keep their name. */
 export function readSeeds(mode: Mode): SeedSet {
-  const r = new Reader(brotliDecompressSync(readFileSync(pathOf(mode))));
+  const r = Reader.unpack(readFileSync(pathOf(mode)));
   const template = makeTemplate(r.u32());
   const instances = Array.from({ length: r.u16() }, () => {
-    const key = new TextDecoder().decode(r.raw(r.u8()));
+    const key = r.text();
     return INSTANCES.find((instance) => instance.key === key) ?? { key, mode, form: INSTANCES[0]!.form };
   });
   const layout = layoutOf(mode);
   const cases: SeedSet["cases"] = [];
-  while (r.at < r.data.length) cases.push(readCase(r, layout, instances));
+  while (!r.done) cases.push(readCase(r, layout, instances));
   return { template, cases };
 }
 
@@ -255,18 +204,12 @@ export async function writeSeeds(perForm: number, seed: number): Promise<void> {
     const w = new Writer();
     w.u32(seed);
     w.u16(instances.length);
-    for (const { key } of instances) {
-      w.u8(key.length);
-      w.raw(new TextEncoder().encode(key));
-    }
+    for (const { key } of instances) w.text(key);
     cases.forEach((item, i) => {
       writeCase(w, layout, Math.floor(i / perForm), item, outcomes[i]!);
     });
-    const data = w.finish();
-    const packed = brotliCompressSync(data, {
-      params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_LGWIN]: 24 },
-    });
+    const packed = w.pack();
     writeFileSync(pathOf(mode), packed);
-    console.log(`${mode}-bit: ${cases.length} cases, ${data.length} bytes, ${packed.length} compressed`);
+    console.log(`${mode}-bit: ${cases.length} cases, ${packed.length} bytes`);
   }
 }

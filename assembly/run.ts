@@ -362,7 +362,12 @@ export function run(): u32 {
       fillExit(ExitReason.BUDGET, 0, 0, 0);
       return ExitReason.BUDGET;
     }
-    if (load<u32>(TURN_LEFT) == 0 || !runnable(load<u32>(CURRENT_PROCESSOR))) {
+    // INIT has taken the processor away from the instruction that was to be replayed.
+    if (load<u32>(REPLAY_COUNT) != 0 && load<u32>(ACTIVITY) != Activity.ACTIVE) store<u32>(REPLAY_COUNT, 0);
+    if (load<u32>(REPLAY_COUNT) != 0) {
+      // No other processor gets its turn in the middle of an instruction.
+      if (load<u32>(TURN_LEFT) == 0) store<u32>(TURN_LEFT, 1);
+    } else if (load<u32>(TURN_LEFT) == 0 || !runnable(load<u32>(CURRENT_PROCESSOR))) {
       if (!selectNext()) {
         const reason = idle();
         if (reason != ExitReason.NONE) return reason;

@@ -85,7 +85,7 @@ export class Acpi implements Device {
     this.#enable = saved.enable;
     this.#control = saved.control;
     this.#checked = saved.checked;
-    this.#update();
+    this.#drive();
   }
 
   /** Somebody presses the power button: the guest decides what follows. */
@@ -101,17 +101,22 @@ export class Acpi implements Device {
     return seconds * TIMER_HZ + Math.floor(((now - seconds * SECOND) * TIMER_HZ) / SECOND);
   }
 
-  /** Brings TMR up to date, drives the interrupt, and sets the timer for the next change of the highest bit. */
+  /** Brings TMR up to date and shows what follows. */
   #update(): void {
     const now = this.#ticks;
     if (Math.floor(now / HALF) > Math.floor(this.#checked / HALF)) this.#status |= TMR;
     this.#checked = now;
+    this.#drive();
+  }
+
+  /** Drives the interrupt, and sets the timer for the next change of the highest bit. */
+  #drive(): void {
     this.#bus?.interrupt(SCI_LINE, (this.#status & this.#enable & ENABLES) !== 0);
     if ((this.#enable & TMR) === 0 || (this.#status & TMR) !== 0) {
       this.#timer?.cancel();
       return;
     }
-    const next = (Math.floor(now / HALF) + 1) * HALF;
+    const next = (Math.floor(this.#checked / HALF) + 1) * HALF;
     const seconds = Math.floor(next / TIMER_HZ);
     this.#timer?.set(seconds * SECOND + Math.ceil(((next - seconds * TIMER_HZ) * SECOND) / TIMER_HZ));
   }

@@ -87,6 +87,7 @@ interface I8042State {
   answers: Answer[];
   a20: boolean;
   ready: number;
+  deadline: number | null;
   released: boolean;
   keyboard: unknown;
   mouse: unknown;
@@ -156,6 +157,7 @@ export class I8042 implements Device {
       answers: this.#answers.map((answer) => ({ ...answer })),
       a20: this.#a20,
       ready: this.#ready,
+      deadline: this.#timer?.deadline ?? null,
       released: this.#translator.released,
       keyboard: this.keyboard.save(),
       mouse: this.mouse.save(),
@@ -176,8 +178,10 @@ export class I8042 implements Device {
     this.#translator.released = saved.released;
     this.keyboard.restore(saved.keyboard);
     this.mouse.restore(saved.mouse);
+    // Nothing moves: a byte that is due comes when the timer says so.
+    if (saved.deadline === null) this.#timer?.cancel();
+    else this.#timer?.set(saved.deadline);
     this.#drive();
-    this.#refill();
   }
 
   get #status(): number {

@@ -14,13 +14,13 @@ import { faulted } from "./state";
 const WIDE: u32 = 16;
 const HALF: u32 = 8;
 
-@inline function crosses(linear: u64): bool { return (<u32>linear & 0xfff) > 4096 - WIDE; }
+@inline function crosses(linear: u64, size: u32): bool { return (<u32>linear & 0xfff) > 4096 - size; }
 
-/** What comes before translation; `alignment` is what #AC asks for. False: the fault is raised. */
-function admissible(linear: u64, seg: u32, access: u32, alignment: u32): bool {
-  if (faulted() || !aligned(linear, alignment, access)) return false;
-  if (!crosses(linear)) return true;
-  const last = advance(linear, WIDE - 1, access);
+/** What comes before translation; false: the fault is raised. */
+function admissible(linear: u64, size: u32, seg: u32, access: u32): bool {
+  if (faulted() || !aligned(linear, size, access)) return false;
+  if (!crosses(linear, size)) return true;
+  const last = advance(linear, size - 1, access);
   if (isCanonical(linear) && isCanonical(last) && !wraps(last, linear, seg, access)) return true;
   raiseSegment(seg);
   return false;
@@ -29,8 +29,8 @@ function admissible(linear: u64, seg: u32, access: u32, alignment: u32): bool {
 /** Reads 16 bytes to the address `to`; false on failure. */
 export function readWide(linear: u64, seg: u32, to: usize): bool {
   const access = dataAccess();
-  if (!admissible(linear, seg, access, WIDE)) return false;
-  if (crosses(linear) && !probeRead(linear, WIDE, seg)) return false;
+  if (!admissible(linear, WIDE, seg, access)) return false;
+  if (crosses(linear, WIDE) && !probeRead(linear, WIDE, seg)) return false;
   const low = readSlow(linear, HALF, seg, 0);
   const high = readSlow(advance(linear, HALF, access), HALF, seg, 0);
   store<u64>(to, low);
@@ -38,17 +38,17 @@ export function readWide(linear: u64, seg: u32, to: usize): bool {
   return !faulted();
 }
 
-/** Checks that 16 bytes can be written that want to be aligned as two halves; nothing is written. */
-export function probeWide(linear: u64, seg: u32): bool {
-  return admissible(linear, seg, dataAccess() | WRITE, HALF) && probeWrite(linear, WIDE, seg);
+/** Checks that 8 bytes can be written; nothing is written. */
+export function probeHalf(linear: u64, seg: u32): bool {
+  return admissible(linear, HALF, seg, dataAccess() | WRITE) && probeWrite(linear, HALF, seg);
 }
 
 /** Writes 16 bytes from the address `from`; false on failure. */
 export function writeWide(linear: u64, seg: u32, from: usize): bool {
   const access = dataAccess() | WRITE;
-  if (!admissible(linear, seg, access, WIDE)) return false;
+  if (!admissible(linear, WIDE, seg, access)) return false;
   const next = advance(linear, HALF, access);
-  if (crosses(linear)) {
+  if (crosses(linear, WIDE)) {
     if (!probeWrite(linear, WIDE, seg)) return false;
     if (place(advance(linear, WIDE - 1, access), seg, access) == DEVICE) {
       return writeSlow(next, HALF, seg, load<u64>(from, HALF)) && writeSlow(linear, HALF, seg, load<u64>(from));

@@ -7,12 +7,13 @@ import { uopDst } from "../../decode/uop";
 import { Rounding } from "../../float/control";
 import { Status } from "../../vcpu/status";
 import { isMemory } from "../operand";
+import { quiet } from "../x87/ready";
 import { completed, roundingMode, start } from "./mxcsr";
 import { doubleFromInt32, doubleToInt32, fromInt32, toInt32 } from "./number";
-import { enterMmx, setMmx, source128, source64, sourceMmx, x87Quiet, xmmDst } from "./operand";
+import { enterMmx, setMmx, source128, source64, sourceMmx, xmmDst } from "./operand";
 
 export function cvtpi2ps(u: usize): i32 {
-  if (!isMemory(u) && !x87Quiet()) return Status.FAULT;
+  if (!isMemory(u) && !quiet()) return Status.FAULT;
   const from = sourceMmx(u);
   if (from == 0) return Status.FAULT;
   if (!isMemory(u)) enterMmx();
@@ -24,7 +25,7 @@ export function cvtpi2ps(u: usize): i32 {
   return Status.NEXT;
 }
 export function cvtpi2pd(u: usize): i32 {
-  if (!isMemory(u) && !x87Quiet()) return Status.FAULT;
+  if (!isMemory(u) && !quiet()) return Status.FAULT;
   const from = sourceMmx(u);
   if (from == 0) return Status.FAULT;
   const low = doubleFromInt32(load<i32>(from));
@@ -37,7 +38,7 @@ export function cvtpi2pd(u: usize): i32 {
 }
 
 @inline function singles(u: usize, mode: u32): i32 {
-  if (!x87Quiet()) return Status.FAULT;
+  if (!quiet()) return Status.FAULT;
   const from = source64(u);
   if (from == 0) return Status.FAULT;
   enterMmx();
@@ -52,7 +53,7 @@ export function cvtps2pi(u: usize): i32 { return singles(u, roundingMode()); }
 export function cvttps2pi(u: usize): i32 { return singles(u, Rounding.ZERO); }
 
 @inline function doubles(u: usize, mode: u32): i32 {
-  if (!x87Quiet()) return Status.FAULT;
+  if (!quiet()) return Status.FAULT;
   const from = source128(u);
   if (from == 0) return Status.FAULT;
   enterMmx();

@@ -16,6 +16,7 @@ import {
   sha256Message2,
   sha256Rounds,
 } from "../crypto/sha";
+import { quiet } from "../x87/ready";
 import { rcpps, rcpss, rsqrtps, rsqrtss } from "./approximate";
 import {
   addpd,
@@ -117,7 +118,7 @@ import {
   storeUnaligned,
   toGeneral,
 } from "./move";
-import { mmxReady, sseReady, x87Quiet, xmmDst } from "./operand";
+import { mmxReady, sseReady, xmmDst } from "./operand";
 import { packed0f, packed38, packedMmx0f, packedMmx38 } from "./packed";
 import { roundpd, roundps, roundsd, roundss } from "./round";
 import { shiftGroup, shiftGroupMmx } from "./shift";
@@ -292,7 +293,7 @@ function scalarSingle0f(u: usize, opcode: u32): i32 {
     case 0x7e: return loadQuadword(u);
     case 0x7f: return storeUnaligned(u);
     case 0xc2: return cmpss(u);
-    case 0xd6: return x87Quiet() ? mmxToXmm(u) : Status.FAULT;
+    case 0xd6: return quiet() ? mmxToXmm(u) : Status.FAULT;
     case 0xe6: return cvtdq2pd(u);
     default: return raiseUD();
   }
@@ -320,7 +321,7 @@ function scalarDouble0f(u: usize, opcode: u32): i32 {
     case 0x7d: return hsubps(u);
     case 0xc2: return cmpsd(u);
     case 0xd0: return addsubps(u);
-    case 0xd6: return x87Quiet() ? xmmToMmx(u) : Status.FAULT;
+    case 0xd6: return quiet() ? xmmToMmx(u) : Status.FAULT;
     case 0xe6: return cvtpd2dq(u);
     case 0xf0: return loadUnaligned(u);
     default: return raiseUD();

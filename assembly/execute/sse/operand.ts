@@ -16,7 +16,6 @@ import {
   GPR,
   VECTOR_SCRATCH,
   X87,
-  X87_STATUS,
   X87_TAGS,
   YMM,
 } from "../../layout";
@@ -24,18 +23,15 @@ import { uopDst, uopSeg, uopSrc } from "../../decode/uop";
 import { hostRead, hostWrite } from "../../mmu/tables";
 import { readSlow, writeData } from "../../vcpu/access";
 import { effectiveAddress, operand } from "../../vcpu/address";
-import { clearFault, raise, raiseGP, raiseNM, raiseUD } from "../../vcpu/fault";
+import { clearFault, raiseGP, raiseNM, raiseUD } from "../../vcpu/fault";
 import { faulted, segEffective } from "../../vcpu/state";
 import { readWide, writeWide } from "../../vcpu/wide";
-import { CR0_EM, CR0_NE, CR0_TS, CR4_OSFXSR } from "../../x86/control";
-import { VECTOR_MF } from "../../x86/vectors";
+import { CR0_EM, CR0_TS, CR4_OSFXSR } from "../../x86/control";
 import { isMemory } from "../operand";
+import { quiet } from "../x87/ready";
+import { setTop } from "../x87/registers";
 
 // ---- availability ---------------------------------------------------------------------------------
-
-/** FSW: error summary, and the field TOP. */
-const STATUS_ES: u32 = 0x80;
-const STATUS_TOP: u32 = 0x3800;
 
 /** What keeps SSE instructions from executing: CR0.EM, CR0.TS, and CR4.OSFXSR where it is not set. */
 @inline function sseObstacles(): u64 {
@@ -51,18 +47,12 @@ export function sseReady(): bool {
   else raiseNM();
   return false;
 }
-/** MMX instructions may execute; false: #UD, #NM or #MF is raised. */
+/** MMX instructions may execute; false: #UD, #NM or #MF is raised. What uses XMM registers too asks sseReady and quiet. */
 export function mmxReady(): bool {
   const blocked = load<u64>(CR0) & (CR0_EM | CR0_TS);
-  if (blocked == 0) return x87Quiet();
+  if (blocked == 0) return quiet();
   if ((blocked & CR0_EM) != 0) raiseUD();
   else raiseNM();
-  return false;
-}
-/** No x87 exception is pending; false: #MF is raised. Instructions that use XMM and MMX registers ask for both. */
-export function x87Quiet(): bool {
-  if ((load<u16>(X87_STATUS) & STATUS_ES) == 0 || (load<u64>(CR0) & CR0_NE) == 0) return true;
-  raise(VECTOR_MF);
   return false;
 }
 
@@ -80,7 +70,7 @@ export function x87Quiet(): bool {
 
 /** What every MMX instruction but EMMS does to the x87 state, once nothing can fault any more. */
 export function enterMmx(): void {
-  store<u16>(X87_STATUS, load<u16>(X87_STATUS) & ~STATUS_TOP);
+  setTop(0);
   store<u8>(X87_TAGS, 0xff);
 }
 /** Writes MMn. */

@@ -6,7 +6,10 @@ export { I8042 } from "./device/i8042/controller.js";
 export type { Keyboard } from "./device/i8042/keyboard.js";
 export { type KeyName, keyNames } from "./device/i8042/keys.js";
 export type { Mouse } from "./device/i8042/mouse.js";
+export { NvmeController, type NvmeOptions } from "./device/nvme/controller.js";
 export { attachPc, type Pc, type PcOptions } from "./device/pc.js";
+export { PciBus } from "./device/pci/bus.js";
+export type { PciFunction } from "./device/pci/function.js";
 export { ResetControl } from "./device/reset-control.js";
 export { Rtc, type RtcOptions } from "./device/rtc.js";
 export { SerialLine } from "./device/serial.js";
@@ -27,6 +30,7 @@ export {
   type InputChannel,
   type OutputChannel,
 } from "./partition/chipset.js";
+export type { ClockKind } from "./partition/clock.js";
 export type { Device, DeviceBus, DeviceTimer, GuestAccess } from "./partition/device.js";
 export type * from "./partition/exit.js";
 export type { MemoryHandler, MsrHandler, PortHandler } from "./partition/handlers.js";
@@ -52,4 +56,7 @@ export {
 } from "./partition/registers.js";
 export type { PartitionOutcome, StartOptions } from "./partition/schedule.js";
 export type { ExitCountName } from "./partition/statistics.js";
+export type { Disk } from "./storage/disk.js";
+export { MemoryDisk } from "./storage/memory.js";
+export { OverlayDisk } from "./storage/overlay.js";
 export { EngineError, HypervisorError, type HypervisorErrorCode } from "./support/errors.js";

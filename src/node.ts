@@ -7,3 +7,4 @@ provideCore(() => readFile(new URL("../build/ringfence.wasm", import.meta.url)))
 
 export { type DisassembledInstruction, type Disassembler, loadDisassembler } from "./debug/disassemble.js";
 export * from "./index.js";
+export { AsyncFileDisk, FileDisk } from "./storage/file.js";

@@ -4,15 +4,20 @@ import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { type Command, Option } from "commander";
 import {
+  attachPc,
+  type ClockKind,
+  defaultDevices,
   detectFormat,
+  FileDisk,
   Hypervisor,
   HypervisorError,
   type ImageFormat,
   type LinuxEntry,
   type LoadedImage,
   loadImage,
+  NvmeController,
   type Partition,
-  Rtc,
+  PciBus,
   type StartMode,
 } from "../node.js";
 import { collect, parseCount, parseInteger, parseSize } from "./arguments.js";
@@ -27,6 +32,8 @@ export interface MachineOptions {
   entry?: LinuxEntry;
   append?: string;
   module?: string[];
+  disk?: string[];
+  clock?: ClockKind;
   memory: number;
   processors: number;
 }
@@ -61,6 +68,13 @@ export function addMachineOptions(command: Command): Command {
     )
     .option("--append <text>", "command line of a Linux kernel, or of a multiboot kernel behind its name")
     .option("--module <file>", "boot module of a multiboot kernel; may be given several times", collect)
+    .option("--disk <file>", "raw disk image behind an NVMe controller; may be given several times", collect)
+    .addOption(
+      new Option(
+        "--clock <clock>",
+        "guest time: the instructions executed, or the host's (default: host where a terminal is the console)",
+      ).choices(["virtual", "host"]),
+    )
     .option("--memory <size>", "guest memory", parseSize, parseSize("128M"))
     .option("--processors <n>", "number of virtual processors", parseCount, 1);
 }
@@ -115,8 +129,11 @@ export async function createMachine(image: string | undefined, options: MachineO
       name: basename(path),
       memory: options.memory,
       processors: options.processors,
+      devices: [...defaultDevices, "apic", "ioapic"],
+      clock: options.clock,
     });
-    partition.attach(new Rtc({ start: new Date() }));
+    const disks = (options.disk ?? []).map((file) => new NvmeController(FileDisk.open(file)));
+    attachPc(partition, { start: new Date(), pci: new PciBus(disks) });
     const loaded = loadImage(partition, bytes, {
       format,
       address: options.load,

@@ -49,7 +49,9 @@ class SerialOutput {
 }
 
 async function run(path: string | undefined, options: RunOptions): Promise<number> {
-  const { hypervisor, partition } = await createMachine(path, options);
+  const interactive = options.serial.kind === "stdio" && process.stdin.isTTY;
+  const clock = options.clock ?? (interactive ? "host" : "virtual");
+  const { hypervisor, partition } = await createMachine(path, { ...options, clock });
   const output = new SerialOutput(options.serial);
   partition.chipset.onOutput("com1", (bytes) => output.write(bytes));
   partition.chipset.onOutput("debugcon", (bytes) => process.stderr.write(bytes));

@@ -106,6 +106,8 @@ export class Rtc implements Device {
   #weekdayShift = 0;
   /** Guest time up to which the flags of register C are known. */
   #checked = 0;
+  /** What the timer was set for: guest time may be rounded down when it expires. */
+  #due = Number.POSITIVE_INFINITY;
 
   constructor(options: RtcOptions = {}) {
     const start = (options.start ?? new Date(Date.UTC(2026, 0, 1))).getTime();
@@ -366,9 +368,6 @@ export class Rtc implements Device {
     else this.#timer?.set(Math.ceil(next));
     this.#due = next;
   }
-
-  /** What the timer was set for: guest time may be rounded down when it expires. */
-  #due = Number.POSITIVE_INFINITY;
 
   #expired(): void {
     this.#check(Math.max(this.#now, Math.ceil(this.#due)));

@@ -11,7 +11,8 @@ const ROW = 48;
 
 /** Labels that the host needs: vectors, tables, the entry after reset. */
 const ENTRIES =
-  "int10 int11 int12 int13 int14 int15 int16 int17 int18 int19 int1a irq0 irq1 irq8 irq9 irq12 irq13 slave master ignored diskette configuration post";
+  "int10 int11 int12 int13 int14 int15 int16 int17 int18 int19 int1a irq0 irq1 irq8 irq9 irq12 irq13 " +
+  "slave master ignored diskette configuration post";
 
 export function romModule(): string {
   const { chunks, symbols } = assemble(readFileSync(SOURCE, "latin1"), { name: "rom.asm" });

@@ -1,6 +1,7 @@
 ; A boot disk of four sectors. The first is the boot sector: it says hello through INT 10h and loads the others
-; with INT 13h, first by cylinder, head and sector, then as one packet of the extensions. The program in them shows the memory
-; map, sets the timer's count against the clock, reads a line from the keyboard and switches the machine off.
+; with INT 13h, first by cylinder, head and sector, then as one packet of the extensions. The program in them
+; shows the memory map, sets the timer's count against the clock, reads a line from the keyboard and switches the
+; machine off.
 
 .code16
 .org 0x7c00

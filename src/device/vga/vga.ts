@@ -437,7 +437,8 @@ export class Vga implements Device {
   readCells(cell: number, count: number): Uint16Array {
     const cells = new Uint16Array(count);
     this.#pieces(cell, count, (at, done, part) => {
-      const bytes = this.#memory?.subarray(at - WINDOW) ?? this.#bus?.guest.read(at, part * 2) ?? new Uint8Array(part * 2);
+      const bytes =
+        this.#memory?.subarray(at - WINDOW) ?? this.#bus?.guest.read(at, part * 2) ?? new Uint8Array(part * 2);
       for (let n = 0; n < part; n++) cells[done + n] = bytes[n * 2] | (bytes[n * 2 + 1] << 8);
     });
     return cells;

@@ -101,12 +101,27 @@ export function vector0f(u: usize, opcode: u32): void {
 
 /** Gives what is executed often an op of its own, on which the interpreter has a short path. */
 function specialise(u: usize, opcode: u32, prefix: u32): void {
-  const direct = isRegister() ? registerOp(opcode, prefix) : memoryOp(opcode, prefix);
+  const float = floatOp(opcode, prefix);
+  const direct = float != 0 ? float : isRegister() ? registerOp(opcode, prefix) : memoryOp(opcode, prefix);
   if (direct != 0) setOp(u, direct);
   else if (prefix <= 1) {
     const twin = packedTwin(opcode, prefix);
     if (twin != 0) setImm(u, selector(twin, 1));
     if (twin != 0 || (prefix == 1 && isPacked(opcode))) setOp(u, Op.VECTOR_PACKED);
+  }
+}
+/** Arithmetic with the same short path for register and memory operands. */
+function floatOp(opcode: u32, prefix: u32): u32 {
+  switch (opcode) {
+    case 0x2a: return prefix == 3 ? Op.CVTSI2SD : 0;
+    case 0x2c: return prefix == 3 ? Op.CVTTSD2SI : 0;
+    case 0x2e: case 0x2f: return Op.COMISS + prefix;
+    case 0x58: return Op.ADDPS + prefix;
+    case 0x59: return Op.MULPS + prefix;
+    case 0x5a: return prefix < 2 ? 0 : Op.CVTSS2SD + prefix - 2;
+    case 0x5c: return Op.SUBPS + prefix;
+    case 0x5e: return Op.DIVPS + prefix;
+    default: return 0;
   }
 }
 /** Whole registers: MOVAPS, MOVUPS, MOVAPD, MOVUPD, MOVDQA, MOVDQU in the direction that loads. */

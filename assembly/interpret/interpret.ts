@@ -21,12 +21,22 @@ import { Op } from "../decode/op";
 import { UOP, UOP_LINK, uopDst, uopImm, uopOffset, uopOp, uopRemain, uopSrc } from "../decode/uop";
 import { add, and, dec, imul2, inc, setCF, sub } from "../execute/alu";
 import { slow } from "../execute/slow";
+import { Arithmetic } from "../execute/sse/element";
 import { effectiveAddress } from "../vcpu/address";
 import { raiseGP, raiseUD } from "../vcpu/fault";
 import { condition } from "../vcpu/flags";
 import { faulted, nextRip, RAX, RDX, rip, ripOf, setRip } from "../vcpu/state";
 import { Status } from "../vcpu/status";
 import { callable, enter, plausible } from "./enter";
+import {
+  compareFloat,
+  doubleFromInteger,
+  integerFromDouble,
+  narrowFloat,
+  packedFloat,
+  scalarFloat,
+  widenFloat,
+} from "./float";
 import {
   cmpTaken,
   drop,
@@ -1089,6 +1099,29 @@ export function interpret(from: usize): void {
           case Op.VECTOR_0F: if (!general(u)) break; u += UOP; continue;
           case Op.VECTOR_38: if (!general38(u)) break; u += UOP; continue;
           case Op.VECTOR_3A: if (!general3a(u)) break; u += UOP; continue;
+
+          case Op.ADDPS: if (!packedFloat<f32, u32>(Arithmetic.ADD, u)) break; u += UOP; continue;
+          case Op.ADDPD: if (!packedFloat<f64, u64>(Arithmetic.ADD, u)) break; u += UOP; continue;
+          case Op.ADDSS: if (!scalarFloat<f32>(Arithmetic.ADD, u)) break; u += UOP; continue;
+          case Op.ADDSD: if (!scalarFloat<f64>(Arithmetic.ADD, u)) break; u += UOP; continue;
+          case Op.MULPS: if (!packedFloat<f32, u32>(Arithmetic.MUL, u)) break; u += UOP; continue;
+          case Op.MULPD: if (!packedFloat<f64, u64>(Arithmetic.MUL, u)) break; u += UOP; continue;
+          case Op.MULSS: if (!scalarFloat<f32>(Arithmetic.MUL, u)) break; u += UOP; continue;
+          case Op.MULSD: if (!scalarFloat<f64>(Arithmetic.MUL, u)) break; u += UOP; continue;
+          case Op.SUBPS: if (!packedFloat<f32, u32>(Arithmetic.SUB, u)) break; u += UOP; continue;
+          case Op.SUBPD: if (!packedFloat<f64, u64>(Arithmetic.SUB, u)) break; u += UOP; continue;
+          case Op.SUBSS: if (!scalarFloat<f32>(Arithmetic.SUB, u)) break; u += UOP; continue;
+          case Op.SUBSD: if (!scalarFloat<f64>(Arithmetic.SUB, u)) break; u += UOP; continue;
+          case Op.DIVPS: if (!packedFloat<f32, u32>(Arithmetic.DIV, u)) break; u += UOP; continue;
+          case Op.DIVPD: if (!packedFloat<f64, u64>(Arithmetic.DIV, u)) break; u += UOP; continue;
+          case Op.DIVSS: if (!scalarFloat<f32>(Arithmetic.DIV, u)) break; u += UOP; continue;
+          case Op.DIVSD: if (!scalarFloat<f64>(Arithmetic.DIV, u)) break; u += UOP; continue;
+          case Op.COMISS: if (!compareFloat<f32>(u)) break; u += UOP; continue;
+          case Op.COMISD: if (!compareFloat<f64>(u)) break; u += UOP; continue;
+          case Op.CVTSI2SD: if (!doubleFromInteger(u)) break; u += UOP; continue;
+          case Op.CVTTSD2SI: if (!integerFromDouble(u)) break; u += UOP; continue;
+          case Op.CVTSS2SD: if (!widenFloat(u)) break; u += UOP; continue;
+          case Op.CVTSD2SS: if (!narrowFloat(u)) break; u += UOP; continue;
 
           default: {
             // Out of line: FUEL is exact there, with this instruction paid.

@@ -68,7 +68,7 @@ function exact64(operation: Arithmetic, a: u64, b: u64): u64 {
   return x > y ? x : y;
 }
 /** Nothing but PE can have been raised for r = operation(x, y), and r is right. */
-@inline function isPlain<F>(operation: Arithmetic, x: F, y: F, r: F): bool {
+@inline export function isPlain<F>(operation: Arithmetic, x: F, y: F, r: F): bool {
   if (operation == Arithmetic.SQRT) return y == <F>0 || (y >= smallest<F>() && isFinite_<F>(y));
   if (!isOrdinary<F>(x) || !isOrdinary<F>(y)) return false;
   if (operation == Arithmetic.MIN || operation == Arithmetic.MAX) return true;

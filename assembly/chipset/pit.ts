@@ -117,7 +117,10 @@ function now(): u64 {
   return pulse;
 }
 
-/** State after power-on: no counter runs, and the outputs are high as in the modes that a PC's firmware sets. */
+/**
+ * State after power-on. The data sheet leaves it open; here counter 0 counts, as behind a firmware that has timed
+ * something once, because system software reads it before it programs it, and all outputs are high.
+ */
 export function pitReset(): void {
   memory.fill(PIT, 0, 3 * COUNTER_SIZE + 0x20);
   for (let n: u32 = 0; n < 3; n++) {
@@ -125,6 +128,13 @@ export function pitReset(): void {
     put8(counter(n), ACCESS, ACCESS_BOTH);
     put8(counter(n), GATE, u32(n != 2));
   }
+  const c = counter(0);
+  const pulse = pulsesAt(clock());
+  put8(c, MODE, 0);
+  put8(c, PHASE, Phase.COUNTING);
+  store<u32>(c, modulus(c), COUNT);
+  store<u64>(c, pulse - modulus(c), START);
+  store<u64>(SEEN, pulse);
   store<u32>(LEVEL, 1);
   store<u64>(PIT_DEADLINE, NEVER);
 }

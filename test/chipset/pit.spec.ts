@@ -267,6 +267,15 @@ describe("8254", () => {
     expect(load<u64>(PIT_DEADLINE)).toBe(36_000_000_999_848);
   });
 
+  it("counts after power-on, with its output high and no interrupt to come", () => {
+    pitWrite(0x43, 0xc2); // status and count of counter 0
+    expect(pitRead(0x40)).toBe(0x80 | 0x30);
+    const first = count16(0);
+    at(5);
+    expect(count16(0)).toBe((first - 5) & 0xffff);
+    expect(load<u64>(PIT_DEADLINE)).toBe(u64.MAX_VALUE);
+  });
+
   it("toggles the refresh bit every 18 pulses", () => {
     const first = pitRead(0x61) & 0x10;
     at(17);

@@ -72,7 +72,7 @@ function misplaced(at: u64): bool {
 /** All of the area can be written. Its first byte is touched first, then its last one (measured). */
 function isWritable(at: u64, seg: u32): bool {
   const last = advance(at, XSAVE_SIZE - 1, dataAccess());
-  return probeWrite(at, 1, seg) && probeWrite(last, 1, seg) && writeSpanAt(at, seg, XSAVE_SIZE, false, 8);
+  return probeWrite(at, 1, seg) && probeWrite(last, 1, seg) && writeSpanAt(at, seg, XSAVE_SIZE, false);
 }
 @inline function xmmBytes(): u32 { return isCode64() ? 16 * 16 : 8 * 16; }
 /** Writes a part of SPAN to its place. The area has been checked: only a device can refuse. */
@@ -146,12 +146,12 @@ export function xrstor(u: usize): i32 {
   const seg = uopSeg(u);
   // The first byte is touched first, then the header (measured).
   if (misplaced(at) || !probeRead(at, 1, seg)) return Status.FAULT;
-  if (!readSpanAt(advance(at, XSAVE_HEADER, dataAccess()), seg, XSAVE_SIZE - XSAVE_HEADER, 8)) return Status.FAULT;
+  if (!readSpanAt(advance(at, XSAVE_HEADER, dataAccess()), seg, XSAVE_SIZE - XSAVE_HEADER)) return Status.FAULT;
   if (!isValidHeader()) return raiseGP(0);
   const components = requested();
   const present = components & load<u64>(SPAN);
   const compacted = (load<u64>(SPAN, 8) & COMPACTED) != 0;
-  if (!readSpanAt(at, seg, XSAVE_HEADER, 8)) return Status.FAULT;
+  if (!readSpanAt(at, seg, XSAVE_HEADER)) return Status.FAULT;
 
   const takesControl = ((compacted ? present : components) & XCR0_SSE) != 0;
   const control = load<u32>(SPAN, MXCSR_AT);

@@ -29,7 +29,7 @@ import {
   status,
   updateSummary,
 } from "./registers";
-import { readSpan, SPAN, writeSpan } from "./span";
+import { readUnits, SPAN, writeUnits } from "./span";
 
 // ---- words ----------------------------------------------------------------------------------------
 
@@ -76,6 +76,7 @@ function setFullTags(word: u32): void {
 
 const ONES: u32 = 0xffff_0000;
 @inline function wide(u: usize): bool { return uopSize(u) != 1; }
+@inline function unitOf(u: usize): u32 { return wide(u) ? 4 : 2; }
 @inline function environmentSize(u: usize): u32 { return wide(u) ? 28 : 14; }
 
 /** Linear addresses of 8086 code and data: the form that real mode keeps. */
@@ -161,13 +162,13 @@ function takePointers(large: bool): void {
 /** FNSTENV: masks all exceptions afterwards. */
 export function storeEnvironment(u: usize): i32 {
   putEnvironment(u);
-  if (!writeSpan(u, environmentSize(u), true, wide(u) ? 4 : 2)) return Status.FAULT;
+  if (!writeUnits(u, environmentSize(u), unitOf(u))) return Status.FAULT;
   store<u16>(X87_CONTROL, controlWord() | EXCEPTIONS);
   updateSummary();
   return Status.NEXT;
 }
 export function loadEnvironment(u: usize): i32 {
-  if (!readSpan(u, environmentSize(u), wide(u) ? 4 : 2)) return Status.FAULT;
+  if (!readUnits(u, environmentSize(u), unitOf(u))) return Status.FAULT;
   takeEnvironment(u);
   return Status.NEXT;
 }
@@ -180,13 +181,13 @@ export function saveState(u: usize): i32 {
     store<u64>(at, significand(i));
     store<u16>(at, signExponent(i), 8);
   }
-  if (!writeSpan(u, size + 80, true, wide(u) ? 4 : 2)) return Status.FAULT;
+  if (!writeUnits(u, size + 80, unitOf(u))) return Status.FAULT;
   initialize();
   return Status.NEXT;
 }
 export function restoreState(u: usize): i32 {
   const size = environmentSize(u);
-  if (!readSpan(u, size + 80, wide(u) ? 4 : 2)) return Status.FAULT;
+  if (!readUnits(u, size + 80, unitOf(u))) return Status.FAULT;
   takeEnvironment(u);
   for (let i: u32 = 0; i < 8; i++) {
     const at = SPAN + size + i * 10;

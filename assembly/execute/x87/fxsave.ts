@@ -18,7 +18,7 @@ import {
   X87_TAGS,
   YMM,
 } from "../../layout";
-import { uopSeg, uopSize } from "../../decode/uop";
+import { uopSize } from "../../decode/uop";
 import { linear, linearForWrite } from "../../vcpu/address";
 import { raiseGP } from "../../vcpu/fault";
 import { faulted, isCode64 } from "../../vcpu/state";
@@ -26,7 +26,7 @@ import { Status } from "../../vcpu/status";
 import { CR4_OSFXSR } from "../../x86/control";
 import { loadStatus } from "./environment";
 import { controlWord, CONTROL_ONE, CONTROL_WRITABLE, signExponent, significand, st, status, STATUS_ES } from "./registers";
-import { readSpanAt, SPAN, writeSpanAt } from "./span";
+import { readSpan, SPAN, writeSpan } from "./span";
 
 /** Bits of MXCSR that exist: what FXSAVE reports and everything that loads MXCSR checks. */
 export const MXCSR_MASK: u32 = 0xffff;
@@ -89,20 +89,18 @@ function misplaced(at: u64): bool {
 }
 
 export function fxsave(u: usize): i32 {
-  const at = linearForWrite(u, AREA);
-  if (misplaced(at)) return Status.FAULT;
+  if (misplaced(linearForWrite(u, 1))) return Status.FAULT;
   const size = used();
   putLegacy(uopSize(u) == 3);
   for (let offset = LEGACY; offset < size; offset += 16) {
     v128.store(SPAN + offset, v128.load(YMM + ((offset - LEGACY) << 1)));
   }
-  return writeSpanAt(at, uopSeg(u), size, true, 8, AREA) ? Status.NEXT : Status.FAULT;
+  return writeSpan(u, size, true, AREA) ? Status.NEXT : Status.FAULT;
 }
 export function fxrstor(u: usize): i32 {
-  const at = linear(u, AREA);
-  if (misplaced(at)) return Status.FAULT;
+  if (misplaced(linear(u, 1))) return Status.FAULT;
   const size = used();
-  if (!readSpanAt(at, uopSeg(u), size, 8, AREA)) return Status.FAULT;
+  if (!readSpan(u, size, AREA)) return Status.FAULT;
   const control = load<u32>(SPAN, 24);
   if ((control & ~MXCSR_MASK) != 0) return raiseGP(0);
   takeLegacy(uopSize(u) == 3);

@@ -2,80 +2,126 @@
 // through a buffer. All of an operand is checked before any of it is read or written, so a fault commits nothing;
 // a device that answers in the middle has the instruction executed again, which writes the same bytes.
 //
-// Which byte a page fault names was measured: of environments and states (units of 2 and 4 bytes) the first unit is
-// touched, then the last byte, then the rest; of an area that is larger than what is used of it (FXSAVE), the last
-// byte, then the rest.
+// The processor moves an operand in units, of 8 and 2 bytes for ten, of 2 or 4 bytes for an environment or state; each
+// has its own segment check, and their offsets wrap on their own. Which byte a fault names was measured: of environments
+// the first unit is touched, then the last byte, then the rest; of an area that is larger than what is used of it
+// (FXSAVE), the last byte, then the rest.
 
-import { uopSeg } from "../../decode/uop";
+import { Ea, uopEa, uopSeg } from "../../decode/uop";
 import { isCanonical } from "../../mmu/tables";
 import { WRITE } from "../../mmu/walk";
 import { advance, aligned, dataAccess, probeRead, probeWrite, readData, wraps, writeData } from "../../vcpu/access";
-import { linear, linearForWrite } from "../../vcpu/address";
+import { effectiveAddress, linear, linearForWrite, linearWithOffset } from "../../vcpu/address";
 import { raiseSegment } from "../../vcpu/fault";
 import { faulted } from "../../vcpu/state";
 
 /** Buffer of the operand, dead between instructions. */
 export const SPAN: usize = memory.data(512, 16);
 
-/** What comes before translation; `unit`: the alignment that #AC asks for. */
-function admissible(at: u64, size: u32, unit: u32, seg: u32, access: u32): bool {
-  if (faulted() || !aligned(at, unit, access)) return false;
+/** What comes before translation. */
+function admissible(at: u64, size: u32, seg: u32, access: u32): bool {
+  if (faulted() || !aligned(at, 8, access)) return false;
   const last = advance(at, size - 1, access);
   if (isCanonical(at) && isCanonical(last) && !wraps(last, at, seg, access)) return true;
   raiseSegment(seg);
   return false;
 }
 
-/** Reads `size` bytes of the memory operand into SPAN, in pieces of `unit` (8, 4, 2) and a rest of 2. */
-export function readSpan(u: usize, size: u32, unit: u32 = 8): bool { return readSpanAt(linear(u, size), uopSeg(u), size, unit); }
-export function readSpanAt(at: u64, seg: u32, size: u32, unit: u32, extent: u32 = size): bool {
+/** Reads `size` bytes into SPAN; of `extent` bytes from the same address, the last one must be readable, too. */
+export function readSpanAt(at: u64, seg: u32, size: u32, extent: u32 = size): bool {
   const access = dataAccess();
-  if (!admissible(at, extent, unit, seg, access)) return false;
-  const last = advance(at, extent - 1, access);
-  if (unit < 8 && !(probeRead(at, unit, seg) && probeRead(last, 1, seg))) return false;
-  if (extent != size && !probeRead(last, 1, seg)) return false;
+  if (!admissible(at, extent, seg, access)) return false;
+  if (extent != size && !probeRead(advance(at, extent - 1, access), 1, seg)) return false;
   if (!probeRead(at, extent, seg)) return false;
-  for (let done: u32 = 0; done < size; ) {
-    const from = advance(at, done, access);
-    const to = SPAN + done;
-    if (unit == 8 && size - done >= 8) {
-      store<u64>(to, readData<u64>(from, seg));
-      done += 8;
-    } else if (unit >= 4 && size - done >= 4) {
-      store<u32>(to, readData<u32>(from, seg));
-      done += 4;
-    } else {
-      store<u16>(to, readData<u16>(from, seg));
-      done += 2;
-    }
+  let done: u32 = 0;
+  for (; size - done >= 8; done += 8) store<u64>(SPAN + done, readData<u64>(advance(at, done, access), seg));
+  for (; size != done; done += 2) store<u16>(SPAN + done, readData<u16>(advance(at, done, access), seg));
+  return !faulted();
+}
+/** Writes `size` bytes from SPAN; `commits` false: only checks that it could. */
+export function writeSpanAt(at: u64, seg: u32, size: u32, commits: bool, extent: u32 = size): bool {
+  const access = dataAccess() | WRITE;
+  if (!admissible(at, extent, seg, access)) return false;
+  if (extent != size && !probeWrite(advance(at, extent - 1, access), 1, seg)) return false;
+  if (!probeWrite(at, extent, seg)) return false;
+  if (!commits) return true;
+  let done: u32 = 0;
+  for (; size - done >= 8; done += 8) {
+    if (!writeData<u64>(advance(at, done, access), seg, load<u64>(SPAN + done))) return false;
+  }
+  for (; size != done; done += 2) {
+    if (!writeData<u16>(advance(at, done, access), seg, load<u16>(SPAN + done))) return false;
+  }
+  return true;
+}
+
+/** The operand needs no segment check and does not wrap around: one address stands for all of it. */
+function isPlain(u: usize, extent: u32): bool {
+  const ea = uopEa(u);
+  if (ea == Ea.FLAT32) return <u32>effectiveAddress(u) <= 0 - extent;
+  return ea <= <u32>Ea.BASE64;
+}
+
+/** Reads `size` bytes of the memory operand, of which `extent` must be there, in units of 8 bytes and a last one of 2. */
+export function readSpan(u: usize, size: u32, extent: u32 = size): bool {
+  if (isPlain(u, extent)) return readSpanAt(linear(u, extent), uopSeg(u), size, extent);
+  if (extent != size && !probeUnit(u, extent - 1, 1, false)) return false;
+  const whole = size & ~7;
+  if (!probeUnits(u, 0, whole, 8, false) || !probeUnits(u, whole, size, 2, false)) return false;
+  const seg = uopSeg(u);
+  for (let done: u32 = 0; done < whole; done += 8) {
+    store<u64>(SPAN + done, readData<u64>(linearWithOffset(u, done, 8, false), seg));
+  }
+  if (whole != size) store<u16>(SPAN + whole, readData<u16>(linearWithOffset(u, whole, 2, false), seg));
+  return !faulted();
+}
+/** Writes them; `commits` false: only checks that it could. */
+export function writeSpan(u: usize, size: u32, commits: bool, extent: u32 = size): bool {
+  if (isPlain(u, extent)) return writeSpanAt(linearForWrite(u, extent), uopSeg(u), size, commits, extent);
+  if (extent != size && !probeUnit(u, extent - 1, 1, true)) return false;
+  const whole = size & ~7;
+  if (!probeUnits(u, 0, whole, 8, true) || !probeUnits(u, whole, size, 2, true)) return false;
+  if (!commits) return true;
+  const seg = uopSeg(u);
+  for (let done: u32 = 0; done < whole; done += 8) {
+    if (!writeData<u64>(linearWithOffset(u, done, 8, true), seg, load<u64>(SPAN + done))) return false;
+  }
+  return whole == size || writeData<u16>(linearWithOffset(u, whole, 2, true), seg, load<u16>(SPAN + whole));
+}
+
+/** Checks one run of bytes of the operand. */
+function probeUnit(u: usize, offset: u32, size: u32, write: bool): bool {
+  const at = linearWithOffset(u, offset, size, write);
+  return write ? probeWrite(at, size, uopSeg(u)) : probeRead(at, size, uopSeg(u));
+}
+function probeUnits(u: usize, from: u32, to: u32, unit: u32, write: bool): bool {
+  for (let done = from; done < to; done += unit) if (!probeUnit(u, done, unit, write)) return false;
+  return true;
+}
+
+// ---- environments ---------------------------------------------------------------------------------
+
+function probeEnvironment(u: usize, size: u32, unit: u32, write: bool): bool {
+  return probeUnit(u, 0, unit, write) && probeUnit(u, size - 1, 1, write) && probeUnits(u, unit, size, unit, write);
+}
+/** Reads `size` bytes into SPAN in units of 2 or 4. */
+export function readUnits(u: usize, size: u32, unit: u32): bool {
+  if (!probeEnvironment(u, size, unit, false)) return false;
+  const seg = uopSeg(u);
+  for (let done: u32 = 0; done < size; done += unit) {
+    const at = linearWithOffset(u, done, unit, false);
+    if (unit == 4) store<u32>(SPAN + done, readData<u32>(at, seg));
+    else store<u16>(SPAN + done, readData<u16>(at, seg));
   }
   return !faulted();
 }
-
-/** Writes `size` bytes from SPAN to the memory operand; `commits` false: only checks that it could. */
-export function writeSpan(u: usize, size: u32, commits: bool, unit: u32 = 8): bool {
-  return writeSpanAt(linearForWrite(u, size), uopSeg(u), size, commits, unit);
-}
-export function writeSpanAt(at: u64, seg: u32, size: u32, commits: bool, unit: u32, extent: u32 = size): bool {
-  const access = dataAccess() | WRITE;
-  if (!admissible(at, extent, unit, seg, access)) return false;
-  const last = advance(at, extent - 1, access);
-  if (unit < 8 && !(probeWrite(at, unit, seg) && probeWrite(last, 1, seg))) return false;
-  if (extent != size && !probeWrite(last, 1, seg)) return false;
-  if (!probeWrite(at, extent, seg)) return false;
-  if (!commits) return true;
-  for (let done: u32 = 0; done < size; ) {
-    const to = advance(at, done, access);
-    const from = SPAN + done;
-    if (unit == 8 && size - done >= 8) {
-      if (!writeData<u64>(to, seg, load<u64>(from))) return false;
-      done += 8;
-    } else if (unit >= 4 && size - done >= 4) {
-      if (!writeData<u32>(to, seg, load<u32>(from))) return false;
-      done += 4;
-    } else {
-      if (!writeData<u16>(to, seg, load<u16>(from))) return false;
-      done += 2;
+export function writeUnits(u: usize, size: u32, unit: u32): bool {
+  if (!probeEnvironment(u, size, unit, true)) return false;
+  const seg = uopSeg(u);
+  for (let done: u32 = 0; done < size; done += unit) {
+    const at = linearWithOffset(u, done, unit, true);
+    if (!(unit == 4 ? writeData<u32>(at, seg, load<u32>(SPAN + done)) : writeData<u16>(at, seg, load<u16>(SPAN + done)))) {
+      return false;
     }
   }
   return true;

@@ -143,7 +143,7 @@ export class Processor {
     return this.machine.u8[L.X87 + n * 16 + 8]! | (this.machine.u8[L.X87 + n * 16 + 9]! << 8);
   }
 
-  /** Sign-extended state of the x87 unit that MMX instructions change. */
+  /** TOP and the tags: what MMX instructions change besides registers. */
   get top(): number {
     return (this.machine.u8[L.X87_STATUS + 1]! >> 3) & 7;
   }

@@ -1,18 +1,25 @@
-// `npm run bench -- [--runs N] [--nano] [--no-nano] [guest ...]`: whole guests against v86's interpreter, the
-// size of the core, and what single engine calls cost. Prints tables and writes bench/results/<time>.json.
+// `npm run bench -- [--runs N] [--macro] [--nano] [--boot] [name ...]`: whole guests against v86's interpreter, the
+// size of the core, what single engine calls cost; with --boot, boots of Debian's kernels against v86 and QEMU.
+// Prints tables and writes bench/results/<time>.json.
 
 import { mkdirSync, statSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { compareBoots } from "./boot/compare.js";
 import { compareAll, summary } from "./macro/compare.js";
 import { measureCalls } from "./nano/calls.js";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { runs: { type: "string", default: "5" }, nano: { type: "boolean" }, macro: { type: "boolean" } },
+  options: {
+    runs: { type: "string", default: "5" },
+    nano: { type: "boolean" },
+    macro: { type: "boolean" },
+    boot: { type: "boolean" },
+  },
 });
-const all = !values.nano && !values.macro;
+const all = !values.nano && !values.macro && !values.boot;
 const print = (line = ""): void => {
   console.log(line);
 };
@@ -41,11 +48,15 @@ for (const goal of goals)
     `${goal.name.padEnd(34)}${goal.value.toFixed(goal.value > 1000 ? 0 : 2).padStart(10)}  ${goal.goal.padEnd(24)} ${goal.met ? "met" : "MISSED"}`,
   );
 
+const boots = values.boot ? await compareBoots(positionals, Number(values.runs), print) : [];
 const calls = values.nano || all ? await measureCalls() : [];
 
 mkdirSync(at("./results"), { recursive: true });
 const file = at(`./results/${new Date().toISOString().replace(/[:.]/g, "-")}.json`);
 const machine = { node: process.version, cpu: cpus()[0]?.model, cpus: cpus().length };
-writeFileSync(file, `${JSON.stringify({ machine, runs: Number(values.runs), results, goals, calls }, undefined, 2)}\n`);
+writeFileSync(
+  file,
+  `${JSON.stringify({ machine, runs: Number(values.runs), results, goals, boots, calls }, undefined, 2)}\n`,
+);
 print();
 print(`written to ${file}`);

@@ -1,0 +1,26 @@
+// Boots a Linux kernel on the npm package v86: `node run-v86.ts KERNEL INITRD APPEND [--no-jit]`. The guest's first
+// serial port goes to standard output.
+
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { V86 } from "v86";
+import { SEABIOS } from "./engines.js";
+
+const [kernel, initrd, append, ...switches] = process.argv.slice(2) as [string, string, string, ...string[]];
+const file = (path: string): { buffer: ArrayBuffer } => ({ buffer: new Uint8Array(readFileSync(path)).buffer });
+const emulator = new V86({
+  wasm_path: join(dirname(createRequire(import.meta.url).resolve("v86")), "v86.wasm"),
+  bios: file(join(SEABIOS, "bios.bin")),
+  vga_bios: file(join(SEABIOS, "vgabios-stdvga.bin")),
+  bzimage: file(kernel),
+  initrd: file(initrd),
+  cmdline: append,
+  memory_size: 512 << 20,
+  vga_memory_size: 8 << 20,
+  disable_jit: switches.includes("--no-jit"),
+  autostart: true,
+});
+emulator.add_listener("serial0-output-byte", (byte: number) => {
+  process.stdout.write(String.fromCharCode(byte));
+});

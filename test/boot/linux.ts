@@ -1,0 +1,86 @@
+// A PC that boots a Debian kernel through the API, with nothing in it that differs between two boots: the
+// real-time clock starts at a fixed date, and output goes into a string.
+
+import { readFileSync } from "node:fs";
+import {
+  attachPc,
+  type ClockKind,
+  type Disk,
+  defaultDevices,
+  type Hypervisor,
+  loadImage,
+  NvmeController,
+  type Partition,
+  PciBus,
+} from "../../src/node.js";
+import { COMMAND_LINE, fetchGuest, findGuest, type LinuxGuest } from "../guest/linux/guest.js";
+import { whyNoPackages } from "../guest/linux/packages.js";
+
+const MIB = 1 << 20;
+/** 12:00 on 29 February 2024. */
+const START = Date.UTC(2024, 1, 29, 12);
+
+/** The long boot tests are asked for by name: `npm run test:boot`. */
+export const wanted = process.env.RINGFENCE_BOOT === "all";
+
+/** Why a guest cannot be booted here; undefined where it can. */
+export function whyNotBootable(flavour: string): string | undefined {
+  if (!wanted) return "npm run test:boot asks for them";
+  if (findGuest(flavour) !== undefined || process.env.RINGFENCE_REQUIRE_GUESTS === "1") return undefined;
+  return whyNoPackages();
+}
+
+export function linuxGuest(flavour: string): LinuxGuest {
+  return findGuest(flavour) ?? fetchGuest(flavour);
+}
+
+export interface LinuxOptions {
+  readonly memory?: number;
+  readonly processors?: number;
+  readonly clock?: ClockKind;
+  /** Behind the command line of every boot. */
+  readonly append?: string;
+  /** A cpio archive whose files lie over those of the guest's initial RAM disk. */
+  readonly overlay?: Uint8Array;
+  readonly disks?: readonly Disk[];
+}
+
+export interface LinuxMachine {
+  readonly partition: Partition;
+  /** What came over the serial line so far. */
+  readonly output: string;
+}
+
+/** The machine with its devices and no kernel in it. */
+export function createMachine(hypervisor: Hypervisor, options: LinuxOptions = {}): LinuxMachine {
+  const { memory = 256 * MIB, processors = 1, clock, disks = [] } = options;
+  const partition = hypervisor.createPartition({
+    memory,
+    processors,
+    clock,
+    devices: [...defaultDevices, "apic", "ioapic"],
+  });
+  attachPc(partition, { start: new Date(START), pci: new PciBus(disks.map((disk) => new NvmeController(disk))) });
+  let output = "";
+  const decoder = new TextDecoder("latin1");
+  partition.chipset.onOutput("com1", (bytes) => {
+    output += decoder.decode(bytes);
+  });
+  return {
+    partition,
+    get output() {
+      return output;
+    },
+  };
+}
+
+export function createLinux(hypervisor: Hypervisor, guest: LinuxGuest, options: LinuxOptions = {}): LinuxMachine {
+  const machine = createMachine(hypervisor, options);
+  const { overlay = new Uint8Array(), append } = options;
+  loadImage(machine.partition, readFileSync(guest.kernel), {
+    format: "linux",
+    commandLine: append === undefined ? COMMAND_LINE : `${COMMAND_LINE} ${append}`,
+    initrd: Buffer.concat([readFileSync(guest.initrd), overlay]),
+  });
+  return machine;
+}

@@ -45,7 +45,7 @@ export function loadStatus(value: u32): void {
 /** FNINIT. Registers keep their contents. */
 export function initialize(): void {
   store<u16>(X87_CONTROL, CONTROL_INITIAL);
-  setStatus(0);
+  loadStatus(0);
   store<u8>(X87_TAGS, 0);
   store<u16>(X87_OPCODE, 0);
   store<u64>(X87_IP, 0);

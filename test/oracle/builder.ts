@@ -156,9 +156,19 @@ export class Builder {
     }
   }
 
+  /** Which part of a long operand meets a limit or the end of the addresses first is the processor's own affair. */
+  private get long(): boolean {
+    return this.form.float !== undefined && this.form.aligned;
+  }
+
   private chooseAddressSize(): void {
     const { form, mode, random: r } = this;
     this.addressSize = mode / 8;
+    if (this.long && mode !== 64) {
+      this.addressPrefix = mode === 16;
+      this.addressSize = 4;
+      return;
+    }
     // 16-bit addresses reach flat memory only in the low window.
     if (
       form.bare ||
@@ -212,16 +222,17 @@ export class Builder {
     ];
     const odd = [LDT[Ldt.READ_ONLY]!, LDT[Ldt.CODE16]!, LDT[Ldt.PAGES]!, LDT[Ldt.ONE_BYTE]!, LDT[Ldt.SHORT]!, NULL];
     const any = (): Segment => (r.oneIn(4) ? r.pick(odd) : r.pick(data));
-    const flat = this.mode === 32 && !r.oneIn(3);
+    const { long } = this;
+    const flat = long || (this.mode === 32 && !r.oneIn(3));
     const stack = flat ? USER_DATA : r.pick([USER_DATA, LDT[Ldt.DATA32]!, LDT[Ldt.DATA16]!, LDT[Ldt.WRAP]!]);
     const based = this.mode === 16 && this.form.rm === "mem" ? LDT[Ldt.DATA32]! : undefined;
     this.segments = [
       flat ? USER_DATA : any(),
       this.mode === 16 ? LDT[Ldt.CODE16]! : USER_CODE32,
-      this.mode === 16 && stack === USER_DATA ? LDT[Ldt.DATA16]! : stack,
-      flat ? USER_DATA : r.oneIn(3) ? (based ?? USER_DATA) : any(),
-      r.oneIn(2) ? NULL : any(),
-      r.oneIn(2) ? NULL : any(),
+      this.mode === 16 && stack === USER_DATA ? LDT[long ? Ldt.DATA32 : Ldt.DATA16]! : stack,
+      flat ? (based ?? USER_DATA) : r.oneIn(3) ? (based ?? USER_DATA) : any(),
+      r.oneIn(2) ? NULL : long ? USER_DATA : any(),
+      r.oneIn(2) ? NULL : long ? USER_DATA : any(),
     ];
   }
 

@@ -153,6 +153,7 @@ function environments(): Form[] {
       reg,
       rm: "mem",
       access: length,
+      aligned: true,
       ...(load ? { setup: (b: Builder) => environment(b, size, length) } : {}),
     });
   return ([2, 4] as const).flatMap((size) => [
@@ -187,6 +188,7 @@ function images(): Form[] {
     fixedSize: true,
     rm: "mem",
     access: 512,
+    aligned: true,
     float: { st: "f80", xmm: "raw", align: 16 },
   };
   const control: Partial<Form> = { modes: ALL, fixedSize: true, rm: "mem", access: 4, w: "any", float: { xmm: "f32" } };

@@ -118,3 +118,12 @@ export function* readOutcomes(data: Uint8Array): Generator<Outcome> {
     at += count * 4;
   }
 }
+
+export function sameOutcome(a: Outcome, b: Outcome): boolean {
+  return (
+    Buffer.compare(a.record, b.record) === 0 &&
+    Buffer.compare(a.image ?? a.record, b.image ?? b.record) === 0 &&
+    a.changes.length === b.changes.length &&
+    a.changes.every((change, i) => change === b.changes[i])
+  );
+}

@@ -38,6 +38,14 @@ export function parseDuration(text: string): number {
   return seconds;
 }
 
+/** A moment: 2026-01-31T12:00:00Z; without a zone it is UTC. */
+export function parseDate(text: string): Date {
+  const zoned = /(?:Z|[+-]\d\d:?\d\d)$/i.test(text) || !text.includes("T") ? text : `${text}Z`;
+  const date = new Date(zoned);
+  if (Number.isNaN(date.getTime())) throw new InvalidArgumentError("expected a moment such as 2026-01-31T12:00:00Z.");
+  return date;
+}
+
 export type SerialTarget = { kind: "stdio" } | { kind: "none" } | { kind: "file"; path: string };
 
 export function parseSerial(text: string): SerialTarget {

@@ -20,7 +20,7 @@ import {
   PciBus,
   type StartMode,
 } from "../node.js";
-import { collect, parseCount, parseInteger, parseSize } from "./arguments.js";
+import { collect, parseCount, parseDate, parseInteger, parseSize } from "./arguments.js";
 
 export interface MachineOptions {
   format: ImageFormat | "auto";
@@ -34,6 +34,7 @@ export interface MachineOptions {
   module?: string[];
   disk?: string[];
   clock?: ClockKind;
+  date?: Date;
   memory: number;
   processors: number;
 }
@@ -75,6 +76,7 @@ export function addMachineOptions(command: Command): Command {
         "guest time: the instructions executed, or the host's (default: host where a terminal is the console)",
       ).choices(["virtual", "host"]),
     )
+    .option("--date <time>", "what the real-time clock shows at power-on, in UTC (default: now)", parseDate)
     .option("--memory <size>", "guest memory", parseSize, parseSize("128M"))
     .option("--processors <n>", "number of virtual processors", parseCount, 1);
 }
@@ -133,7 +135,7 @@ export async function createMachine(image: string | undefined, options: MachineO
       clock: options.clock,
     });
     const disks = (options.disk ?? []).map((file) => new NvmeController(FileDisk.open(file)));
-    attachPc(partition, { start: new Date(), pci: new PciBus(disks) });
+    attachPc(partition, { start: options.date ?? new Date(), pci: new PciBus(disks) });
     const loaded = loadImage(partition, bytes, {
       format,
       address: options.load,

@@ -20,6 +20,8 @@ const FOLDER = join(ROOT, "build/guests/linux");
 export const COMMAND_LINE = "console=ttyS0 panic=-1 nokaslr mitigations=off cryptomgr.notests=1";
 /** Makes /init run the scripted session and switch the machine off. */
 export const SESSION = "ringfence.session=test";
+/** Makes /init reboot at once. */
+export const REBOOT = "ringfence.session=reboot";
 
 export interface LinuxGuest {
   readonly flavour: string;
@@ -52,27 +54,36 @@ const APPLETS = [
   ..."find xargs sed wc tail tee od hexdump md5sum sha1sum tar cp mv rm ln chmod test expr time stty clear".split(" "),
 ];
 
-function initramfs(root: string, modules: readonly string[]): Uint8Array {
+/** The initial RAM disk, from what a fetch has left in the guest's folder. */
+function initramfs(folder: string): Uint8Array {
   const archive = new CpioWriter();
-  for (const folder of ["bin", "dev", "proc", "sys", "tmp", "root", "mnt", "modules"]) archive.directory(folder);
+  for (const name of ["bin", "dev", "proc", "sys", "tmp", "root", "mnt", "modules"]) archive.directory(name);
   archive.characterDevice("dev/console", 5, 1);
   archive.characterDevice("dev/null", 1, 3, 0o666);
-  archive.file("bin/busybox", readFileSync(join(root, "bin/busybox")), 0o755);
+  archive.file("bin/busybox", readFileSync(join(folder, "busybox")), 0o755);
   for (const applet of APPLETS) archive.link(`bin/${applet}`, "busybox");
   archive.file("init", readFileSync(new URL("init.sh", import.meta.url)), 0o755);
   archive.file("float.awk", readFileSync(new URL("float.awk", import.meta.url)));
   archive.file("fixed", fixedContent());
   archive.file("fixed.gz", gzipSync(fixedContent(), { level: 9 }));
-  const found = collectModules(root, modules);
-  for (const { name, data } of found) archive.file(`modules/${name}.ko`, data);
-  archive.file("modules/order", found.map(({ name }) => `${name}\n`).join(""));
+  const order = readFileSync(join(folder, "modules/order"), "utf8");
+  for (const name of order.split("\n").filter((line) => line !== "")) {
+    archive.file(`modules/${name}.ko`, readFileSync(join(folder, `modules/${name}.ko`)));
+  }
+  archive.file("modules/order", order);
   return archive.finish();
 }
 
-/** A guest that was fetched before, if it was. */
+/** A guest that was fetched before, if it was. Its RAM disk is packed anew: /init may have changed. */
 export function findGuest(flavour: string): LinuxGuest | undefined {
-  const file = join(FOLDER, flavour, "guest.json");
-  return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as LinuxGuest) : undefined;
+  const folder = join(FOLDER, flavour);
+  if (!existsSync(join(folder, "guest.json"))) return undefined;
+  const guest = JSON.parse(readFileSync(join(folder, "guest.json"), "utf8")) as LinuxGuest;
+  const archive = initramfs(folder);
+  if (!existsSync(guest.initrd) || Buffer.compare(readFileSync(guest.initrd), archive) !== 0) {
+    writeFileSync(guest.initrd, archive);
+  }
+  return guest;
 }
 
 /** Modules that every guest gets where its kernel does not have them built in: the path to a disk. */
@@ -89,9 +100,15 @@ export function fetchGuest(name: string, modules: readonly string[] = MODULES): 
   const packageName = source.resolve(wanted);
   const root = join(folder, "root");
   rmSync(folder, { recursive: true, force: true });
-  mkdirSync(root, { recursive: true });
+  mkdirSync(join(folder, "modules"), { recursive: true });
   const version = source.unpack(packageName, root);
   source.unpack("busybox-static", root);
+  copyOnly(join(root, "boot"), "vmlinuz-", join(folder, "vmlinuz"));
+  copyOnly(join(root, "bin"), "busybox", join(folder, "busybox"));
+  const found = collectModules(root, modules);
+  for (const module of found) writeFileSync(join(folder, `modules/${module.name}.ko`), module.data);
+  writeFileSync(join(folder, "modules/order"), found.map((module) => `${module.name}\n`).join(""));
+  rmSync(root, { recursive: true });
   const guest: LinuxGuest = {
     flavour,
     kernel: join(folder, "vmlinuz"),
@@ -99,9 +116,6 @@ export function fetchGuest(name: string, modules: readonly string[] = MODULES): 
     package: packageName,
     version,
   };
-  copyOnly(join(root, "boot"), "vmlinuz-", guest.kernel);
-  writeFileSync(guest.initrd, initramfs(root, modules));
-  rmSync(root, { recursive: true });
   writeFileSync(join(folder, "guest.json"), `${JSON.stringify(guest, undefined, 2)}\n`);
-  return guest;
+  return findGuest(flavour)!;
 }

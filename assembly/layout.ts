@@ -311,6 +311,9 @@ export const POST_CODE: usize = SYSTEM_PORTS + 0x04;
 export const POST_COUNT: usize = SYSTEM_PORTS + 0x08;
 export const DEBUGCON_WRITTEN: usize = SYSTEM_PORTS + 0x0c;
 export const DEBUGCON_READ: usize = SYSTEM_PORTS + 0x10;
+/** FERR# has been asserted; IGNNE# is (chipset/coprocessor). */
+export const COPROCESSOR_ERROR: usize = SYSTEM_PORTS + 0x14;
+export const COPROCESSOR_IGNORED: usize = SYSTEM_PORTS + 0x18;
 /** Line input that waits for the guest and output that waits for the host: rings of 4 KiB. */
 export const UART_INPUT: usize = 0x8000; // 2 x 4 KiB
 export const UART_OUTPUT: usize = 0xa000; // 2 x 4 KiB

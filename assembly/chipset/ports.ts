@@ -4,6 +4,7 @@
 
 import { PORT_MAP, PROCESSOR_COUNT } from "../layout";
 import { faulted } from "../vcpu/state";
+import { coprocessorWrite, isCoprocessorPort } from "./coprocessor";
 import { ioapicReset } from "./ioapic";
 import { resetLapic } from "./lapic";
 import { picRead, picReset, picWrite } from "./pic";
@@ -41,6 +42,7 @@ function readByte(port: u32): u32 {
   if ((port & 0xfff8) == 0x2f8) return uartRead(1, port & 7);
   if (isPitPort(port)) return pitRead(port);
   if (isSystemPort(port)) return systemRead(port);
+  if (isCoprocessorPort(port)) return 0xff;
   return picRead(port);
 }
 
@@ -48,6 +50,7 @@ function writeByte(port: u32, value: u32): void {
   if ((port & 0xfff8) == 0x3f8) uartWrite(0, port & 7, value);
   else if ((port & 0xfff8) == 0x2f8) uartWrite(1, port & 7, value);
   else if (isPitPort(port)) pitWrite(port, value);
+  else if (isCoprocessorPort(port)) coprocessorWrite(port);
   else picWrite(port, value);
 }
 

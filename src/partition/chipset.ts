@@ -9,10 +9,12 @@ import { Listeners } from "../support/events.js";
 
 /** Ports of each core device: first port and count. */
 const DEVICE_PORTS = {
+  /** The 8259A pair, and the latch between the coprocessor's error output and its line 13. */
   pic: [
     [0x20, 2],
     [0xa0, 2],
     [0x4d0, 2],
+    [0xf0, 2],
   ],
   /** Interval timer, and the port that gates its speaker counter. */
   pit: [

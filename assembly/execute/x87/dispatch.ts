@@ -7,7 +7,7 @@
 import { isMemory } from "../operand";
 import { uopDst, uopImm, uopSeg, uopSrc } from "../../decode/uop";
 import { extFromInteger, extWidenF32, extWidenF64 } from "../../float/extended-convert";
-import { resultExponent } from "../../float/control";
+import { EXCEPTIONS, resultExponent } from "../../float/control";
 import { readData, writeData } from "../../vcpu/access";
 import { linear, linearForWrite } from "../../vcpu/address";
 import { raiseNM } from "../../vcpu/fault";
@@ -19,6 +19,7 @@ import { compare, compareFlags, conditionalMove, examine, test } from "./compare
 import {
   initialize,
   loadEnvironment,
+  loadStatus,
   restoreState,
   saveState,
   setControl,
@@ -34,8 +35,8 @@ import {
   scale,
   squareRoot,
 } from "./functions";
-import { available, quiet, record } from "./ready";
-import { beginFloat, clearC1, controlWord, setStatus, setTop, status, top } from "./registers";
+import { available, record, waited } from "./ready";
+import { beginFloat, clearC1, controlWord, setTop, status, STATUS_SF, top } from "./registers";
 import { Binary, binary, exponential, Trigonometric, trigonometric } from "./transcendental";
 import {
   exchange,
@@ -59,7 +60,7 @@ import {
 /** #NM of FWAIT asks for MP as well: an emulator takes ESC, not WAIT. */
 export function fwait(u: usize): i32 {
   if ((cr0() & (CR0_MP | CR0_TS)) == (CR0_MP | CR0_TS)) return raiseNM();
-  return quiet() ? Status.NEXT : Status.FAULT;
+  return waited(u);
 }
 
 export function x87(u: usize): i32 {
@@ -80,7 +81,8 @@ function memoryForm(u: usize, selector: u32): i32 {
     case 0o100: return fxsave(u);
     case 0o101: return fxrstor(u);
   }
-  if (!quiet()) return Status.FAULT;
+  const wait = waited(u);
+  if (wait != Status.NEXT) return wait;
   switch (selector) {
     case 0o00: case 0o01: case 0o02: case 0o03: case 0o04: case 0o05: case 0o06: case 0o07: {
       const value = readData<u32>(linear(u, 4), uopSeg(u));
@@ -157,7 +159,8 @@ function registerForm(u: usize, selector: u32): i32 {
     setReg16(RAX, status());
     return Status.NEXT;
   }
-  if (!quiet()) return Status.FAULT;
+  const wait = waited(u);
+  if (wait != Status.NEXT) return wait;
   record(u);
   switch (selector) {
     // D8, DC: with DC the register is the destination, and the reverse forms change places.
@@ -205,7 +208,7 @@ function registerForm(u: usize, selector: u32): i32 {
 function control34(i: u32): i32 {
   if (i == 2) {
     // FNCLEX
-    setStatus(status() & 0x7f00);
+    loadStatus(status() & ~(EXCEPTIONS | STATUS_SF));
   } else if (i == 3) initialize();
   return Status.NEXT;
 }

@@ -9,6 +9,7 @@
 // where the status word changes. Everything that can fault has faulted before.
 
 import { X87, X87_CONTROL, X87_STATUS, X87_TAGS } from "../../layout";
+import { releaseError } from "../../chipset/coprocessor";
 import {
   begin,
   CONTROL_MASKS_SHIFT,
@@ -92,6 +93,7 @@ export function updateSummary(): void {
   const value = status();
   const pending = value & ~controlWord() & EXCEPTIONS;
   setStatus(pending != 0 ? value | STATUS_ES | STATUS_B : value & ~(STATUS_ES | STATUS_B));
+  if (pending == 0) releaseError();
 }
 /** Ends an instruction: exceptions and C1 into the status word. False: an unmasked one keeps results away. */
 export function settle(): bool {

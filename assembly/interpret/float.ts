@@ -91,7 +91,7 @@ import { general } from "./vector";
     if (from != 0) {
       const x = load<f64>(from);
       const whole = trunc(x);
-      if (whole == x || (inexactHidden() && isOrdinary<f64>(x))) {
+      if (whole == x || inexactHidden()) {
         if (uopSize(u) != 3 && whole >= -2147483648 && whole <= 2147483647) {
           setReg32(uopDst(u) << 3, <u32>(<i32>whole));
           return true;

@@ -68,8 +68,8 @@ export function doubleFromInt64(value: i64): u64 {
     default: return trunc<F>(x);
   }
 }
-/** Integral value t of x may be delivered as it is. NaN compares unequal. */
-@inline function settled<F>(x: F, t: F): bool { return t == x || (inexactHidden() && isOrdinary<F>(x)); }
+/** Integral value t of x may be delivered as it is, if it is in range. */
+@inline function settled<F>(x: F, t: F): bool { return t == x || inexactHidden(); }
 
 export function toInt32(a: u32, mode: u32): u32 {
   const x = reinterpret<f32>(a);

@@ -78,7 +78,13 @@ function initramfs(folder: string): Uint8Array {
 export function findGuest(flavour: string): LinuxGuest | undefined {
   const folder = join(FOLDER, flavour);
   if (!existsSync(join(folder, "guest.json"))) return undefined;
-  const guest = JSON.parse(readFileSync(join(folder, "guest.json"), "utf8")) as LinuxGuest;
+  const origin = JSON.parse(readFileSync(join(folder, "guest.json"), "utf8")) as { package: string; version: string };
+  const guest: LinuxGuest = {
+    flavour,
+    kernel: join(folder, "vmlinuz"),
+    initrd: join(folder, "initramfs.cpio"),
+    ...origin,
+  };
   const archive = initramfs(folder);
   if (!existsSync(guest.initrd) || Buffer.compare(readFileSync(guest.initrd), archive) !== 0) {
     writeFileSync(guest.initrd, archive);
@@ -109,13 +115,6 @@ export function fetchGuest(name: string, modules: readonly string[] = MODULES): 
   for (const module of found) writeFileSync(join(folder, `modules/${module.name}.ko`), module.data);
   writeFileSync(join(folder, "modules/order"), found.map((module) => `${module.name}\n`).join(""));
   rmSync(root, { recursive: true });
-  const guest: LinuxGuest = {
-    flavour,
-    kernel: join(folder, "vmlinuz"),
-    initrd: join(folder, "initramfs.cpio"),
-    package: packageName,
-    version,
-  };
-  writeFileSync(join(folder, "guest.json"), `${JSON.stringify(guest, undefined, 2)}\n`);
+  writeFileSync(join(folder, "guest.json"), `${JSON.stringify({ package: packageName, version }, undefined, 2)}\n`);
   return findGuest(flavour)!;
 }

@@ -56,6 +56,8 @@ export class Builder {
   readonly addressed: number[] = [];
   /** Meaningless prefixes to add. */
   padding = 0;
+  /** Does not write over code: what came to be there might fault in the middle of what it does. */
+  private sparesCode = false;
   /** Bytes of an address, and whether that takes a 67h. */
   addressSize = 8;
   private addressPrefix = false;
@@ -125,6 +127,7 @@ export class Builder {
       this.chooseSegments();
     } else {
       this.segments = program.segments;
+      this.sparesCode = program.form.float !== undefined;
       // Away from where the executor itself lies.
       this.fsBase = program.fsBase;
       this.gsBase = program.gsBase;
@@ -252,7 +255,7 @@ export class Builder {
       case 4:
         return r.oneIn(2) ? DATA - r.below(n + 1) : DATA + 0x4000 + r.below(0x1000);
       case 5:
-        return CODE + r.below(0x1f00);
+        return (this.sparesCode ? DATA : CODE) + r.below(0x1f00);
       case 6:
       case 7:
       case 8:

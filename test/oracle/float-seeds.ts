@@ -281,7 +281,9 @@ export async function writeFloatSeeds(perForm: number, seed: number): Promise<vo
   for (const mode of [32, 64] as const) {
     const random = new TurningRandom(seed + mode, pools[mode]);
     const template = makeTemplate(seed);
-    const instances = INSTANCES.filter((instance) => instance.mode === mode && instance.form.float !== undefined);
+    const instances = INSTANCES.filter(
+      (instance) => instance.mode === mode && instance.form.float !== undefined && !instance.form.sequence,
+    );
     const names: number[] = [];
     const cases: Case[] = [];
     instances.forEach((instance, name) => {

@@ -13,6 +13,15 @@ const SEQUENCES = Array.from({ length: 60 }, (_, n) =>
   form(`sequence_${n}`, [0x90], { sequence: true, bare: true, aligned: true }),
 );
 
+const FLOAT_SEQUENCES = Array.from({ length: 60 }, (_, n) =>
+  form(`float_sequence_${n}`, [0x90], {
+    sequence: true,
+    bare: true,
+    aligned: true,
+    float: { st: "f80", xmm: (["f32", "f64", "i32"] as const)[n % 3]! },
+  }),
+);
+
 export const FORMS: readonly Form[] = [
   ...ARITHMETIC,
   ...DATA_FORMS,
@@ -21,6 +30,7 @@ export const FORMS: readonly Form[] = [
   ...X87_FORMS,
   ...VECTOR_FORMS,
   ...SSE_FORMS,
+  ...FLOAT_SEQUENCES,
 ];
 
 export interface Instance {

@@ -5,6 +5,7 @@
 
 import { parseArgs } from "node:util";
 import { Executor } from "./executor.js";
+import { transcendental } from "./float-compare.js";
 import { writeFloatSeeds } from "./float-seeds.js";
 import type { Mode } from "./form.js";
 import { INSTANCES, type Instance } from "./forms.js";
@@ -182,6 +183,11 @@ function summarise(hunter: Hunter, selected: readonly Instance[], done: number, 
   if (failed.length > 0)
     console.log(
       `\nforms that differ: ${failed.map(([key, count]) => `${key} ${count}/${hunter.counts.get(key)}`).join("  ")}`,
+    );
+  const { results, apart } = transcendental;
+  if (results > 0)
+    console.log(
+      `transcendental functions: ${results} cases, ${apart} results one unit in the last place apart, the others identical`,
     );
   if (hunter.varied > 0) console.log(`${hunter.varied} cases left out: the host did not do the same twice`);
   console.log(

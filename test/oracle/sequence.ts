@@ -1,11 +1,15 @@
 // Short programs for the oracle: several instructions in a row, memory operands with their address registers
 // loaded first, conditional branches over the next instruction. They reach what single instructions cannot:
-// flags that a later instruction consumes, fused pairs, blocks that end in branches.
+// flags that a later instruction consumes, fused pairs, blocks that end in branches, pending x87 exceptions and the
+// pointers of the instruction that raised them.
 
 import { Builder } from "./builder.js";
 import type { Form, Mode } from "./form.js";
 import { ARITHMETIC } from "./forms-arithmetic.js";
 import { DATA_FORMS } from "./forms-data.js";
+import { SSE_FORMS } from "./forms-sse.js";
+import { VECTOR_FORMS } from "./forms-vector.js";
+import { X87_FORMS } from "./forms-x87.js";
 
 /** Bytes of code in an input record. */
 const CODE_MAX = 272;
@@ -17,6 +21,16 @@ const EXCLUDED =
 const usable = (mode: Mode): readonly Form[] =>
   [...ARITHMETIC, ...DATA_FORMS].filter((form) => form.modes.includes(mode) && !form.step && !EXCLUDED.test(form.name));
 const FORMS: Record<Mode, readonly Form[]> = { 16: usable(16), 32: usable(32), 64: usable(64) };
+
+// Left out: results that are only close, undefined opcodes, implicit operands, the mask of MXCSR.
+const usableFloat = (mode: Mode): readonly Form[] =>
+  [...X87_FORMS, ...X87_FORMS, ...VECTOR_FORMS, ...SSE_FORMS].filter(
+    (form) =>
+      form.modes.includes(mode) &&
+      form.float?.approximate !== "transcendental" &&
+      !/ud_|maskmov|fxsave/.test(form.name),
+  );
+const FLOAT_FORMS: Record<Mode, readonly Form[]> = { 16: usableFloat(16), 32: usableFloat(32), 64: usableFloat(64) };
 
 /** MOV register, immediate of the full width. */
 function load(mode: Mode, register: number, value: bigint): number[] {
@@ -38,7 +52,8 @@ function defineFlags(b: Builder): number[] {
 
 function instruction(b: Builder, offset: number): number[] {
   const { random, mode } = b;
-  const form = random.pick(FORMS[mode]);
+  const float = b.form.float !== undefined && !random.oneIn(5);
+  const form = random.pick(float ? FLOAT_FORMS[mode] : FORMS[mode]);
   const one = new Builder(random, mode, form, b.lowMapped);
   one.build(b);
   const loads = [...new Set(one.addressed)].flatMap((register) => load(mode, register, one.gpr[register]!));

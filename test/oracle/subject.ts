@@ -214,7 +214,7 @@ export class Subject {
   }
 }
 
-const savesMask = (item: Case): boolean => item.instance.key.startsWith("sse_fxsave");
+const savesMask = ({ instance: { key } }: Case): boolean => key.startsWith("sse_fxsave");
 
 const isForeign = (linear: bigint): boolean => linear >= 0x3001_0000n;
 

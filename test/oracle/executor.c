@@ -5,7 +5,7 @@
  * followed by the bytes of memory that changed. Everything happens inside one signal handler: the kernel hands
  * it the complete register context of the case that just trapped, it records that, loads the context of the next case,
  * and returns, which starts it. A case ends with the first exception: a single step (TF), the fault of the instruction
- * itself, or #GP of the HLT (F4) that fills the code pages; one that loops is stopped by a timer (vector 255). Built with -m64 for 64-bit code and with
+ * itself, or #GP of the HLT (F4) that fills the code pages; one that loops is stopped by a timer of its own running time (vector 255). Built with -m64 for 64-bit code and with
  * -m32 for 32-bit and (through the LDT) 16-bit code.
  *
  * Memory:  code 20000000 + 2 pages (rwx), data 30000000 + 2 pages (rw), 30002000 1 page (r), low 4000 + 2 pages (rw;
@@ -178,7 +178,7 @@ static void on_signal(int number, siginfo_t *info, void *argument) {
 #else
   __asm__ volatile("pushl $0x202; popfl; mov %0, %%gs" : : "r"(home_gs) : "cc", "memory");
 #endif
-  if (number == SIGALRM) {
+  if (number == SIGVTALRM) {
     int stuck = current >= 0 && current == at_last_tick;
     at_last_tick = current;
     if (!stuck) {
@@ -280,11 +280,11 @@ int main(void) {
   struct sigaction action = { 0 };
   action.sa_sigaction = on_signal;
   action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
-  sigaddset(&action.sa_mask, SIGALRM);
-  static const int signals[] = { SIGTRAP, SIGSEGV, SIGILL, SIGFPE, SIGBUS, SIGUSR1, SIGALRM };
+  sigaddset(&action.sa_mask, SIGVTALRM);
+  static const int signals[] = { SIGTRAP, SIGSEGV, SIGILL, SIGFPE, SIGBUS, SIGUSR1, SIGVTALRM };
   for (unsigned i = 0; i < sizeof signals / sizeof *signals; i++) sigaction(signals[i], &action, 0);
   struct itimerval timer = { { 0, 100000 }, { 0, 100000 } };
-  setitimer(ITIMER_REAL, &timer, 0);
+  setitimer(ITIMER_VIRTUAL, &timer, 0);
   raise(SIGUSR1);
   return 6;
 }

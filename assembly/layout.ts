@@ -146,7 +146,7 @@ export const NMI_PENDING: usize = STATE + 0x430;
 export const INTERRUPT_REQUEST: usize = STATE + 0x434;
 /** Host wants an exit as soon as an interrupt could be taken. */
 export const WANT_WINDOW: usize = STATE + 0x438;
-/** Event to deliver before the next instruction: vector | EventType << 8 | has error << 11 | 1 << 31. */
+/** Event to deliver before the next instruction: vector | EventType << 8 | has error << 11 | requeued << 12 | 1 << 31. */
 export const INJECT: usize = STATE + 0x43c;
 export const INJECT_ERROR: usize = STATE + 0x440;
 /** Length of the instruction that a software injection returns behind. */

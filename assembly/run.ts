@@ -59,7 +59,14 @@ import {
 } from "./layout";
 import { SLICE_TICKS, TURN_TICKS } from "./tuning";
 import { beginStep, endStep, instructionBreakpoint } from "./vcpu/debug";
-import { deliverInjected, deliverInterrupt, deliverNmi, deliverPending, deliverTrapDB } from "./vcpu/deliver";
+import {
+  deliverInjected,
+  deliverInterrupt,
+  deliverNmi,
+  deliverPending,
+  deliverTrapDB,
+  isEventReplayed,
+} from "./vcpu/deliver";
 import { EXIT_HAS_ERROR, ExitReason, fillExit } from "./vcpu/exit";
 import { clearFault, raiseDB } from "./vcpu/fault";
 import { refresh } from "./vcpu/mode";
@@ -97,6 +104,7 @@ function runnable(n: u32): bool {
   if (activity != Activity.HALTED) return false;
   return (
     (load<u32>(cellOf(n, INJECT)) >> 31) != 0 ||
+    load<u32>(cellOf(n, TRAP_PENDING)) != 0 ||
     load<u32>(cellOf(n, FAULT)) != 0 ||
     (load<u32>(cellOf(n, NMI_PENDING)) != 0 && load<u32>(cellOf(n, NMI_BLOCKED)) == 0) ||
     (isHaltedOpen(n) && (load<u32>(cellOf(n, INTERRUPT_REQUEST)) != 0 || hasInterrupt(n)))
@@ -147,6 +155,7 @@ function deliverDue(): bool {
   const traps = load<u32>(TRAP_PENDING);
   if (traps != 0 && (load<u32>(SHADOW) & Shadow.MOV_SS) == 0) {
     store<u32>(TRAP_PENDING, 0);
+    store<u32>(ACTIVITY, Activity.ACTIVE);
     deliverTrapDB(traps);
     payEvent();
     return true;
@@ -232,7 +241,7 @@ function slice(allowance: i32): u32 {
       return ExitReason.EXCEPTION;
     }
     // An instruction that the host has answered goes on before any event: its answer must not be lost.
-    if (load<u32>(REPLAY_COUNT) == 0 && eventsPending() && deliverDue()) continue;
+    if ((load<u32>(REPLAY_COUNT) == 0 || isEventReplayed()) && eventsPending() && deliverDue()) continue;
     if (load<u32>(ACTIVITY) != Activity.ACTIVE) return ExitReason.NONE;
     if (load<u32>(WANT_WINDOW) != 0 && load<u32>(REPLAY_COUNT) == 0 && interruptsEnabled()) {
       store<u32>(WANT_WINDOW, 0);

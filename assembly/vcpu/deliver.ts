@@ -340,11 +340,18 @@ function shutDown(): void {
 
 /** INJECT word of an event (layout.ts). */
 const INJECT_HAS_ERROR: u32 = 1 << 11;
+const INJECT_REQUEUED: u32 = 1 << 12;
 const INJECT_VALID: u32 = 1 << 31;
+
+/** What the host answers belongs to the delivery of an event, not to an instruction. */
+export function isEventReplayed(): bool {
+  return (load<u32>(INJECT) & (INJECT_REQUEUED | INJECT_VALID)) == (INJECT_REQUEUED | INJECT_VALID);
+}
 
 /** Queues the event in the cells: the host must answer for the memory of its stack first. */
 function requeue(): void {
-  store<u32>(INJECT, eventVector | (eventType << 8) | (eventHasError ? INJECT_HAS_ERROR : 0) | INJECT_VALID);
+  const marks = INJECT_REQUEUED | INJECT_VALID | (eventHasError ? INJECT_HAS_ERROR : 0);
+  store<u32>(INJECT, eventVector | (eventType << 8) | marks);
   store<u32>(INJECT_ERROR, eventError);
   store<u32>(INJECT_LENGTH, <u32>(eventRip - rip()));
 }

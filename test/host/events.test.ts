@@ -89,6 +89,31 @@ test("an interrupt that arrives while the host answers an access waits for the i
   expect(made.partition.memory.readUint16(Number(ss.base + rsp))).toBe(0x7c04);
 });
 
+test("an event whose frame goes to a device ends HLT and is delivered once", async () => {
+  const made = await withHandlers("sti\nhlt\nhlt");
+  const written: number[] = [];
+  made.partition.onMemory(0xf000_0000, 4096, { write: (offset, _size, value) => written.push(offset, Number(value)) });
+  const { registers } = made.processor;
+  registers.set("ss.base", 0xf000_0000n);
+  registers.set("rsp", 0x100n);
+  made.partition.run({ ticks: 100 });
+  made.processor.interrupt(0x41);
+  made.partition.run({ ticks: 100 });
+  expect(handled(made)).toBe(0x41);
+  // FLAGS, CS, IP behind the HLT.
+  expect(written).toEqual([0xfe, 0x202, 0xfc, 0, 0xfa, 0x7c02]);
+});
+
+test("a single-step trap behind HLT is taken whatever the budget", async () => {
+  const whole = await withHandlers("pushf\npop ax\nor ax, 0x100\npush ax\npopf\nhlt\nhlt");
+  whole.partition.run();
+  expect(handled(whole)).toBe(1);
+  const steps = await withHandlers("pushf\npop ax\nor ax, 0x100\npush ax\npopf\nhlt\nhlt");
+  for (let n = 0; n < 6; n++) expect(steps.partition.run({ ticks: 1 }).reason).toBe("budget");
+  steps.partition.run();
+  expect(handled(steps)).toBe(1);
+});
+
 test("vectors and types outside their range are refused", async () => {
   const processor = (await createPartition()).processors[0];
   expect(codeOf(() => processor.inject(256))).toBe("invalid-argument");

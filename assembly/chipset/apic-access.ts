@@ -85,12 +85,6 @@ function writeBase(value: u64): bool {
   return true;
 }
 
-/** The index is a register of the local APIC. */
-function claimsMsr(index: u32): bool {
-  if (!hasApic()) return false;
-  return index == IA32_APIC_BASE || index == IA32_TSC_DEADLINE || index - IA32_X2APIC < 0x40;
-}
-
 /** Registers of x2APIC mode: those of the page without DFR, arbitration and remote read, but with self-IPI. */
 function isExtendedRegister(register: u32): bool {
   if (register == Register.SELF_IPI) return true;
@@ -178,10 +172,9 @@ export function startApic(): void {
   const owns: (gpa: u64) => bool = claims;
   const read: (gpa: u64, size: u32) => u64 = readMemory;
   const write: (gpa: u64, size: u32, value: u64) => void = writeMemory;
-  const ownsMsr: (index: u32) => bool = claimsMsr;
   const rdmsr: (index: u32) => u64 = readMsr;
   const wrmsr: (index: u32, value: u64) => bool = writeMsr;
   const priority: (value: u32) => void = taskPriority;
   const tsc: () => void = tscChanged;
-  connectApic(owns.index, read.index, write.index, ownsMsr.index, rdmsr.index, wrmsr.index, priority.index, tsc.index);
+  connectApic(owns.index, read.index, write.index, rdmsr.index, wrmsr.index, priority.index, tsc.index);
 }

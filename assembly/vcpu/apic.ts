@@ -7,12 +7,13 @@
 // Fault.ALONE, and the run loop executes that instruction again by itself.
 
 import { FAULT, IN_BLOCK } from "../layout";
+import { IA32_APIC_BASE, IA32_TSC_DEADLINE, IA32_X2APIC } from "../x86/msr";
+import { hasApic } from "./presence";
 import { Fault } from "./status";
 
 let claimsIndex: u32 = 0;
 let readIndex: u32 = 0;
 let writeIndex: u32 = 0;
-let claimsMsrIndex: u32 = 0;
 let readMsrIndex: u32 = 0;
 let writeMsrIndex: u32 = 0;
 let priorityIndex: u32 = 0;
@@ -22,7 +23,6 @@ export function connectApic(
   claims: u32,
   read: u32,
   write: u32,
-  claimsMsr: u32,
   readMsr: u32,
   writeMsr: u32,
   priority: u32,
@@ -31,7 +31,6 @@ export function connectApic(
   claimsIndex = claims;
   readIndex = read;
   writeIndex = write;
-  claimsMsrIndex = claimsMsr;
   readMsrIndex = readMsr;
   writeMsrIndex = writeMsr;
   priorityIndex = priority;
@@ -57,7 +56,9 @@ export function writeApicMemory(gpa: u64, size: u32, value: u64): bool {
 }
 
 /** An MSR belongs to the local APIC. */
-export function isApicMsr(index: u32): bool { return claimsMsrIndex != 0 && call_indirect<bool>(claimsMsrIndex, index); }
+export function isApicMsr(index: u32): bool {
+  return hasApic() && (index - IA32_X2APIC < 0x40 || index == IA32_APIC_BASE || index == IA32_TSC_DEADLINE);
+}
 /** Raises #GP(0) for what cannot be read. */
 export function readApicMsr(index: u32): u64 { return call_indirect<u64>(readMsrIndex, index); }
 /** False: #GP(0) was raised and nothing has changed. */

@@ -159,7 +159,7 @@ export class Builder {
     }
   }
 
-  /** Which part of a long operand meets a limit or the end of the addresses first is the processor's own affair. */
+  /** Which piece of a long operand meets a limit or the end of the addresses first is the processor's own affair. */
   private get long(): boolean {
     return this.form.float !== undefined && this.form.aligned;
   }

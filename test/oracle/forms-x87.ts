@@ -76,7 +76,8 @@ function memoryForms(): Form[] {
       if (access === 0) return [];
       const opcode = 0xd8 + group;
       const key = name === "ud" ? `x87_ud_${opcode.toString(16)}_${reg}_m` : `x87_${name}`;
-      return form(key, [opcode], { ...base, reg, rm: "mem", access, float: { ...X87, memory } });
+      const aligned = access === 10;
+      return form(key, [opcode], { ...base, reg, rm: "mem", access, aligned, float: { ...X87, memory } });
     }),
   );
 }

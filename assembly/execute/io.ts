@@ -64,10 +64,11 @@ export function hlt(u: usize): i32 {
   store<u32>(ACTIVITY, Activity.HALTED);
   return Status.SYNC;
 }
-/** A spinning processor gives the rest of its turn to the others. */
+/** A spinning processor gives the rest of its turn to the others, at once: where a slice ends otherwise is the host's choice. */
 export function pause(u: usize): i32 {
   if (load<u32>(PROCESSOR_COUNT) <= 1) return Status.NEXT;
   store<u32>(TURN_LEFT, 0);
+  store<u32>(RECLIP, 1);
   return Status.SYNC;
 }
 /** MONITOR arms nothing: the MWAIT that follows may always end at once. */

@@ -77,7 +77,7 @@ export async function boot(machine: Machine, session = SESSION): Promise<Boot> {
   const tail = lines.slice(-60).join("\n");
   try {
     const report = JSON.parse(lines.at(-1) ?? "") as Boot["report"];
-    const text = stdout.slice(0, stdout.lastIndexOf("{"));
+    const text = lines.slice(0, -1).join("\n");
     return { guest, machine, code, text, transcript: readTranscript(text), report, tail };
   } catch {
     throw new Error(`the boot ended without a report: ${stderr}\n${tail}`);

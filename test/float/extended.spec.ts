@@ -22,7 +22,15 @@ import {
   extToF64,
   extToInteger,
 } from "../../assembly/float/extended-convert";
-import { extExtract, extRemainder, extScale, fraction, fractionExponent, incomplete, quotient } from "../../assembly/float/extended-remainder";
+import {
+  extExtract,
+  extRemainder,
+  extScale,
+  fraction,
+  fractionExponent,
+  incomplete,
+  quotient,
+} from "../../assembly/float/extended-remainder";
 import { ext2xm1, extAtan2, extCos, extSin, extTan, extYl2x, extYl2xp1 } from "../../assembly/float/transcendental";
 
 const MASKED: u32 = 0x1f80;

@@ -4,7 +4,19 @@
 // A store converts first, then writes, then commits: a write that faults leaves the unit untouched. An unmasked
 // IE, OE or UE keeps the result and the pop away, but not the faults of the operand; PE does not.
 
-import { clearFlags, EARLY, IE, OE, PE, resultExponent, ROUNDED_UP, Rounding, rounding, UE, unmasked } from "../../float/control";
+import {
+  clearFlags,
+  EARLY,
+  IE,
+  OE,
+  PE,
+  resultExponent,
+  ROUNDED_UP,
+  Rounding,
+  rounding,
+  UE,
+  unmasked,
+} from "../../float/control";
 import { INDEFINITE, INDEFINITE_EXPONENT } from "../../float/extended";
 import {
   decimalTop,
@@ -18,7 +30,7 @@ import {
   extToInteger,
 } from "../../float/extended-convert";
 import { uopSeg } from "../../decode/uop";
-import { probeWrite, readData, writeData } from "../../vcpu/access";
+import { probeWrite, readData } from "../../vcpu/access";
 import { linear, linearForWrite } from "../../vcpu/address";
 import { faulted } from "../../vcpu/state";
 import { Status } from "../../vcpu/status";

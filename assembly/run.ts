@@ -220,13 +220,12 @@ function slice(allowance: i32): u32 {
   store<i32>(FUEL, allowance);
   store<i32>(FUEL_START, allowance);
   for (;;) {
-    let alone = false;
-    if (load<u32>(FAULT) == Fault.ALONE) {
-      clearFault();
-      alone = true;
-    } else if (load<u32>(FAULT) != 0) {
+    const fault = load<u32>(FAULT);
+    const alone = fault == Fault.ALONE;
+    if (alone) clearFault();
+    else if (fault != Fault.NONE) {
       // A fault that an instruction which completed left behind waits for a tick of its own.
-      if (load<i32>(FUEL) <= 0 && load<u32>(FAULT) == Fault.EXCEPTION) return ExitReason.NONE;
+      if (load<i32>(FUEL) <= 0 && fault == Fault.EXCEPTION) return ExitReason.NONE;
       const reason = handleFault();
       if (reason != ExitReason.NONE) return reason;
       continue;

@@ -88,7 +88,7 @@ function addChecksum(sum: number, bytes: Uint8Array): number {
 
 /** x87 registers by physical number: a push or pop moves none of them. */
 function byPhysical(image: Uint8Array, back = false): Uint8Array {
-  const result = image.slice();
+  const result = Uint8Array.from(image);
   const top = (viewOf(image).getUint16(Image.FSW, true) >> 11) & 7;
   for (let i = 0; i < 8; i++) {
     const from = Image.ST + (back ? (i + top) & 7 : i) * 16;
@@ -100,7 +100,7 @@ function byPhysical(image: Uint8Array, back = false): Uint8Array {
 
 /** Changed bytes of the image: a mask of blocks of 16, and per block a mask of bytes and these. */
 function writeImageChanges(w: Writer, before: Uint8Array, after: Uint8Array): void {
-  const settled = after.slice();
+  const settled = Uint8Array.from(after);
   const status = viewOf(after).getUint16(Image.FSW, true);
   // Pointers that nobody compares.
   if ((status & ES) === 0) settled.set(before.subarray(Image.FOP, Image.MXCSR), Image.FOP);

@@ -87,7 +87,7 @@ function writeCase(w: Writer, layout: Layout, name: number, item: Case, outcome:
   }
   w.raw(item.input.subarray(FieldOffset.SELECTORS, FieldOffset.SELECTORS + 12));
   const length = input.getUint16(FieldOffset.CODE_LENGTH, true);
-  w.u8(length);
+  w.u16(length);
   w.raw(item.input.subarray(FieldOffset.CODE, FieldOffset.CODE + length));
   const patched = input.getUint16(FieldOffset.PATCH_LENGTH, true);
   w.u8(patched);
@@ -134,7 +134,7 @@ function readCase(r: Reader, layout: Layout, instances: readonly Instance[]): { 
     view.setBigUint64(FieldOffset.GS_BASE, register(), true);
   }
   input.set(r.raw(12), FieldOffset.SELECTORS);
-  const length = r.u8();
+  const length = r.u16();
   view.setUint16(FieldOffset.CODE_LENGTH, length, true);
   input.set(r.raw(length), FieldOffset.CODE);
   const patched = r.u8();

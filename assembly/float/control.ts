@@ -20,6 +20,8 @@
 // convert.ts: f32ToF64, f64ToF32, i32ToF32, i64ToF32, i32ToF64, i64ToF64 and
 //   f32ToI32, f32ToI64, f64ToI32, f64ToI64(a, rounding): u32 or u64, the integer indefinite with IE when out of range.
 //   `rounding` is a Rounding: rounding() for the mode in force, Rounding.ZERO for the truncating forms.
+// extended.ts, extended-convert.ts, extended-remainder.ts, transcendental.ts: the x87's operations with its own NaN rule;
+//   an unmasked OE or UE then still has a result, its exponent moved by 24576. They also read PRECISION.
 
 import { FLOAT_SCRATCH } from "../layout";
 

@@ -16,23 +16,33 @@ export const TIMEOUT = 900_000;
 export const everything = process.env.RINGFENCE_BOOT === "all";
 const required = process.env.RINGFENCE_REQUIRE_GUESTS === "1";
 
-/** Why guests cannot be booted here. Where they are required, the boot itself fails with the reason. */
+/** Fetches the guests that are missing; returns why that is not possible. */
+function obtain(flavours: readonly string[]): string | undefined {
+  for (const flavour of flavours) {
+    if (findGuest(flavour) !== undefined) continue;
+    const reason = whyNoPackages();
+    if (reason !== undefined) return reason;
+    try {
+      fetchGuest(flavour);
+    } catch (cause) {
+      return `linux-image-${flavour} cannot be fetched: ${(cause as Error).message.trim().split("\n").at(-1)}`;
+    }
+  }
+  return undefined;
+}
+
+/** Why guests cannot be booted here. Where they are required, `prepare` fails with the reason instead. */
 export function whySkip(flavours: readonly string[]): string | undefined {
-  if (required || flavours.every((flavour) => findGuest(flavour) !== undefined)) return undefined;
-  const reason = whyNoPackages();
+  if (required) return undefined;
+  const reason = obtain(flavours);
   if (reason !== undefined) process.stderr.write(`boot tests are skipped: ${reason}\n`);
   return reason;
 }
 
-/** Fetches what is missing. */
 export function prepare(flavours: readonly string[]): void {
   if (!existsSync(MAIN)) throw new Error("dist/cli/main.js is missing: npm run build");
-  for (const flavour of flavours) {
-    if (findGuest(flavour) !== undefined) continue;
-    const reason = whyNoPackages();
-    if (reason !== undefined) throw new Error(reason);
-    fetchGuest(flavour);
-  }
+  const reason = obtain(flavours);
+  if (reason !== undefined) throw new Error(reason);
 }
 
 export interface Machine {

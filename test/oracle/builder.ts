@@ -421,6 +421,9 @@ export class Builder {
     for (let i = 0; i < this.padding; i++) prefixes.push(0x2e);
     shuffle(r, prefixes);
     if (form.prefix !== 0) prefixes.splice(r.below(prefixes.length + 1), 0, form.prefix);
+    // Of F2 and F3 the last one counts.
+    if (form.float !== undefined && form.prefix >= 0xf2 && r.oneIn(24))
+      prefixes.splice(r.below(prefixes.indexOf(form.prefix) + 1), 0, form.prefix ^ 1);
 
     let rexR = 0;
     let rexX = 0;

@@ -47,7 +47,7 @@ struct input {
   uint16_t code_length, patch_offset, patch_length; /* the patch lies in the concatenated regions */
   uint8_t code[272], patch[64];
   /* With with_float only: more of the patch, and FCW to XMM15 of an FXSAVE image (64-bit format, SDM vol. 1, 10.5.1). */
-  uint8_t patch_rest[464], image[IMAGE];
+  uint8_t patch_rest[576], image[IMAGE];
 };
 struct output {
   uint64_t gpr[16], rip, fs_base, gs_base;
@@ -58,7 +58,7 @@ struct output {
   uint32_t error;
   uint64_t cr2;
 };
-_Static_assert(sizeof(struct input) == 512 + 464 + IMAGE, "input record");
+_Static_assert(sizeof(struct input) == 512 + 576 + IMAGE, "input record");
 _Static_assert(sizeof(struct output) == 184, "output record");
 
 static uint8_t template[TOTAL];

@@ -270,8 +270,9 @@ export function readFloatSeeds(mode: Width): SeedSet {
   return { template: makeTemplate(seed), cases };
 }
 
-/** Fewer cases where one takes hundreds of bytes, and in 32-bit mode, which decodes the same. */
-function shareOf({ form: { access }, mode }: Instance, perForm: number): number {
+/** Fewer cases where one takes hundreds of bytes, and in 32-bit mode, which decodes the same; one of what is undefined. */
+function shareOf({ key, form: { access }, mode }: Instance, perForm: number): number {
+  if (key.startsWith("ud_")) return 1;
   return Math.ceil(perForm / (access > 64 ? 4 : 1) / (mode === 32 ? 3 : 1));
 }
 

@@ -1,7 +1,7 @@
 // Floating-point instructions of SSE to SSE4.1 (SDM vol. 2, A.3; APM vol. 4): packed and scalar arithmetic,
 // comparison, conversion, shuffles and moves.
 
-import { ALL, type Form, form, LONG } from "./form.js";
+import { type Form, LONG } from "./form.js";
 import { xmmForms } from "./forms-vector.js";
 
 /** The four precisions an opcode of 0F 51-5F has: mandatory prefix, suffix, element, bytes of memory. */
@@ -183,24 +183,4 @@ function moves(): Form[] {
   ];
 }
 
-/** Encodings next to the defined ones that must not exist: a wrong prefix or a register where only memory goes. */
-function undefinedOpcodes(): Form[] {
-  const float = { xmm: "i32" as const };
-  return (
-    [
-      [0x66, [0x0f, 0x13]],
-      [0, [0x0f, 0x17]],
-      [0, [0x0f, 0x2b]],
-      [0x66, [0x0f, 0xe7]],
-      [0, [0x0f, 0xe7]],
-      [0xf2, [0x0f, 0xf0]],
-      [0x66, [0x0f, 0x38, 0x2a]],
-      [0x66, [0x0f, 0x12]],
-      [0x66, [0x0f, 0x16]],
-    ] as const
-  ).map(([prefix, opcode], n) =>
-    form(`ud_vector_${n}`, opcode, { modes: ALL, fixedSize: true, prefix, reg: "any", rm: "reg", w: "any", float }),
-  );
-}
-
-export const SSE_FORMS: readonly Form[] = [...arithmetic(), ...conversions(), ...moves(), ...undefinedOpcodes()];
+export const SSE_FORMS: readonly Form[] = [...arithmetic(), ...conversions(), ...moves()];

@@ -208,10 +208,57 @@ function images(): Form[] {
   ];
 }
 
+/** RFBM of XSAVE and XRSTOR: of x87 and SSE, which every processor has. */
+function components(b: Builder): void {
+  b.set(0, BigInt(b.random.pick([3, 3, 3, 2, 1, 0])));
+  b.set(2, 0n);
+}
+
+/** XSAVE area: an FXSAVE area and a header, mostly one that can be loaded. */
+function extendedArea(b: Builder): void {
+  const r = b.random;
+  components(b);
+  const at = b.chooseTarget(576);
+  b.target = r.oneIn(12) ? at : at & ~63;
+  const bytes = new Uint8Array(576);
+  writeImage(bytes, { st: "f80", xmm: "raw" }, b.mode, r);
+  const view = new DataView(bytes.buffer);
+  bytes[512] = r.below(4) | (r.oneIn(16) ? 8 : 0);
+  if (r.oneIn(3)) {
+    bytes[520] = r.pick([3, 3, 3, 2, 1, 0]) | (r.oneIn(16) ? 8 : 0);
+    bytes[527] = r.oneIn(16) ? 0x81 : 0x80;
+  }
+  if (r.oneIn(16)) bytes[528 + r.below(48)] = 1;
+  if (r.oneIn(20)) view.setUint32(Image.MXCSR, reservedMxcsr(r.u32()), true);
+  b.pokeBytes(b.target, bytes);
+}
+
+function extended(): Form[] {
+  const whole: Partial<Form> = {
+    modes: ALL,
+    fixedSize: true,
+    rm: "mem",
+    access: 576,
+    aligned: true,
+    float: { st: "f80", xmm: "raw", align: 64 },
+  };
+  return ([0, 1] as const).flatMap((w) => {
+    const suffix = w ? "64" : "";
+    const common: Partial<Form> = { ...whole, w, ...(w ? { modes: LONG } : {}) };
+    return [
+      form(`sse_xsave${suffix}`, [0x0f, 0xae], { ...common, reg: 4, setup: components }),
+      form(`sse_xsaveopt${suffix}`, [0x0f, 0xae], { ...common, reg: 6, setup: components }),
+      form(`sse_xsavec${suffix}`, [0x0f, 0xc7], { ...common, reg: 4, setup: components }),
+      form(`sse_xrstor${suffix}`, [0x0f, 0xae], { ...common, reg: 5, setup: extendedArea }),
+    ];
+  });
+}
+
 export const X87_FORMS: readonly Form[] = [
   ...memoryForms(),
   ...registerForms(),
   ...environments(),
   ...images(),
+  ...extended(),
   form("x87_fwait", [0x9b], base),
 ];

@@ -5,6 +5,7 @@ import { ARITHMETIC } from "./forms-arithmetic.js";
 import { CONTROL_FORMS } from "./forms-control.js";
 import { DATA_FORMS } from "./forms-data.js";
 import { SSE_FORMS } from "./forms-sse.js";
+import { undefinedAround } from "./forms-undefined.js";
 import { VECTOR_FORMS } from "./forms-vector.js";
 import { X87_FORMS } from "./forms-x87.js";
 
@@ -30,6 +31,7 @@ export const FORMS: readonly Form[] = [
   ...X87_FORMS,
   ...VECTOR_FORMS,
   ...SSE_FORMS,
+  ...undefinedAround([...VECTOR_FORMS, ...SSE_FORMS]),
   ...FLOAT_SEQUENCES,
 ];
 

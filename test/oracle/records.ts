@@ -9,7 +9,7 @@ import { sequenceBytes } from "./sequence.js";
 
 export const INPUT = 512;
 /** Input with more room for the patch and the image. */
-export const FLOAT_INPUT = 512 + 464 + IMAGE;
+export const FLOAT_INPUT = 512 + 576 + IMAGE;
 export const OUTPUT = 184;
 export const FieldOffset = {
   RIP: 128,
@@ -25,7 +25,7 @@ export const FieldOffset = {
   PATCH_LENGTH: 174,
   CODE: 176,
   PATCH: 448,
-  IMAGE: 976,
+  IMAGE: 1088,
   // output
   VECTOR: 168,
   CHANGES: 170,

@@ -28,7 +28,7 @@ const usableFloat = (mode: Mode): readonly Form[] =>
     (form) =>
       form.modes.includes(mode) &&
       form.float?.approximate !== "transcendental" &&
-      !/ud_|maskmov|fxsave|fxrstor|ldmxcsr/.test(form.name),
+      !/ud_|maskmov|_f?xsave|_f?xrstor|ldmxcsr/.test(form.name),
   );
 const FLOAT_FORMS: Record<Mode, readonly Form[]> = { 16: usableFloat(16), 32: usableFloat(32), 64: usableFloat(64) };
 

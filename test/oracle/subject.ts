@@ -62,7 +62,12 @@ export class Subject {
     this.place(code, input.subarray(FieldOffset.CODE, FieldOffset.CODE + length));
     if (patchLength > 0) this.place(patchOffset, input.subarray(FieldOffset.PATCH, FieldOffset.PATCH + patchLength));
     this.load(item.instance.mode, input, view);
-    if (outcome.image !== undefined) loadFloat(m, imageOf(input));
+    if (outcome.image !== undefined) {
+      m.set64(L.CR4, m.get64(L.CR4) | 0x40000n);
+      m.set64(L.XCR0, 3n);
+      loadFloat(m, imageOf(input));
+      m.core.refresh();
+    }
     m.set64(L.BUDGET, 20_000n);
     const reason = m.core.run();
     for (const change of outcome.changes) this.expected[change >>> 8] = change & 0xff;
@@ -214,7 +219,7 @@ export class Subject {
   }
 }
 
-const savesMask = ({ instance: { key } }: Case): boolean => key.startsWith("sse_fxsave");
+const savesMask = ({ instance: { key } }: Case): boolean => /^sse_f?xsave/.test(key);
 
 const isForeign = (linear: bigint): boolean => linear >= 0x3001_0000n;
 

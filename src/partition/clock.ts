@@ -14,29 +14,31 @@ export class RealTime {
   readonly #core: Core;
   readonly #frequency: number;
   readonly #now: () => number;
-  /** Moment of the host's clock in milliseconds at which the guest's clock showed `#base`. */
-  #start: number;
-  #base: number;
+  /** Moment of the host's clock in milliseconds at which the guest's showed `#base`; undefined until it runs. */
+  #start: number | undefined;
+  #base = 0;
 
   constructor(core: Core, frequency: number, now: () => number = () => performance.now()) {
     this.#core = core;
     this.#frequency = frequency;
     this.#now = now;
-    this.#start = now();
-    this.#base = core.getNumber(v.CLOCK);
     core.setU32(v.REAL_TIME, 1);
   }
 
-  /** Lets the guest's clock go on from what it shows. */
+  /** Lets the guest's clock go on from what it shows when the guest runs next. */
   rebase(): void {
-    this.#start = this.#now();
-    this.#base = this.#core.getNumber(v.CLOCK);
+    this.#start = undefined;
   }
 
   /** Brings the guest's clock up to date. */
   refresh(): void {
     const shown = this.#core.getNumber(v.CLOCK);
-    const real = this.#base + Math.floor(((this.#now() - this.#start) * this.#frequency) / 1000);
+    const now = this.#now();
+    if (this.#start === undefined) {
+      this.#start = now;
+      this.#base = shown;
+    }
+    const real = this.#base + Math.floor(((now - this.#start) * this.#frequency) / 1000);
     if (real > shown) this.#core.setNumber(v.CLOCK, real);
   }
 }

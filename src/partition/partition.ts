@@ -433,6 +433,7 @@ export class Partition {
   /** Runs on the event loop until the guest ends, `stop` is called, or the signal aborts. */
   start(options?: StartOptions): Promise<PartitionOutcome> {
     this.#checkUsable();
+    this.#realTime?.rebase();
     return this.#schedule.start(options);
   }
 

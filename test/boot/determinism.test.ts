@@ -14,7 +14,7 @@ const TIMEOUT = 900_000;
 
 const reason = whyNotBootable(FLAVOUR);
 
-describe.skipIf(reason !== undefined).each([1, 2])("a boot to the prompt with %i processors", (processors) => {
+describe.skipIf(reason !== undefined).each([1, 2, 4])("a boot to the prompt with %i processors", (processors) => {
   let guest: LinuxGuest;
   let first: Result;
 

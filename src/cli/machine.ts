@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { type Command, Option } from "commander";
 import {
+  attachBios,
   attachPc,
   type ClockKind,
   defaultDevices,
@@ -15,10 +16,13 @@ import {
   type LinuxEntry,
   type LoadedImage,
   loadImage,
+  MemoryDisk,
   NvmeController,
   type Partition,
+  type Pc,
   PciBus,
   type StartMode,
+  startBios,
 } from "../node.js";
 import { collect, parseCount, parseDate, parseInteger, parseSize } from "./arguments.js";
 
@@ -95,6 +99,31 @@ export interface Machine {
   readonly hypervisor: Hypervisor;
   readonly partition: Partition;
   readonly image: LoadedImage;
+  /** Whose screen and keyboard are the guest's console: the PC of an image that the BIOS boots. */
+  readonly console?: Pc;
+}
+
+const SECTOR = 512;
+const SIGNATURE_AT = 510;
+/** Capacities of diskettes in KiB; any other image is a hard disk. */
+const DISKETTES = [160, 180, 320, 360, 720, 1200, 1440, 2880];
+
+/** A flat image that is a disk with a boot sector, and that no option makes something else: the BIOS boots it. */
+function isBootDisk(bytes: Uint8Array, format: ImageFormat, options: MachineOptions): boolean {
+  const { load, mode = "real", append, initrd, module, extract, entry } = options;
+  if (format !== "flat" || load !== undefined || mode !== "real") return false;
+  if ([append, initrd, module, entry].some((option) => option !== undefined) || !extract) return false;
+  return bytes.length % SECTOR === 0 && bytes[SIGNATURE_AT] === 0x55 && bytes[SIGNATURE_AT + 1] === 0xaa;
+}
+
+/** Puts the image into a drive and enters the BIOS. What the guest writes to the disk stays in memory. */
+function bootByBios(partition: Partition, pc: Pc, name: string, bytes: Uint8Array): LoadedImage {
+  const disk = new MemoryDisk(bytes, { name });
+  const kind = DISKETTES.includes(bytes.length / 1024) ? "diskettes" : "disks";
+  attachBios(partition, pc, { [kind]: [disk] });
+  startBios(partition);
+  const { registers } = partition.processors[0];
+  return { format: "flat", mode: "real", entry: Number(registers.cs.base + registers.rip), segments: [] };
 }
 
 /** The file to boot and the format that its option asks for. */
@@ -135,7 +164,10 @@ export async function createMachine(image: string | undefined, options: MachineO
       clock: options.clock,
     });
     const disks = (options.disk ?? []).map((file) => new NvmeController(FileDisk.open(file)));
-    attachPc(partition, { start: options.date ?? new Date(), pci: new PciBus(disks) });
+    const pc = attachPc(partition, { start: options.date ?? new Date(), pci: new PciBus(disks) });
+    if (isBootDisk(bytes, format, options)) {
+      return { hypervisor, partition, image: bootByBios(partition, pc, path, bytes), console: pc };
+    }
     const loaded = loadImage(partition, bytes, {
       format,
       address: options.load,

@@ -21,6 +21,8 @@ export interface Report {
   virtualSeconds: number;
   mips: number;
   exits: Record<string, number>;
+  /** What the screen shows in the end, where it is the guest's console. */
+  screen?: readonly string[];
 }
 
 /** Why the run was cut short from outside, if it was. */

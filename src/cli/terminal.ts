@@ -2,8 +2,11 @@
 // that is kept. Behind it: x ends the run, h lists the keys, Ctrl-A or a sends a Ctrl-A.
 
 import type { ReadStream } from "node:tty";
+import { HypervisorError, type Keyboard, type Partition } from "../node.js";
 
 const CTRL_A = 0x01;
+/** What a terminal sends for keys that type something else. */
+const KEYS: Readonly<Record<string, string>> = { "\r": "\n", "\x7f": "\b" };
 const HELP = "\r\nCtrl-A x  end\r\nCtrl-A a  send Ctrl-A\r\nCtrl-A h  this help\r\n";
 
 const code = (character: string): number => character.charCodeAt(0);
@@ -39,6 +42,33 @@ export class EscapeFilter {
 
 async function* filtered(input: ReadStream, filter: EscapeFilter): AsyncGenerator<Uint8Array> {
   for await (const chunk of input) yield filter.pass(chunk as Buffer);
+}
+
+/**
+ * Types input on the guest's keyboard as it comes; until it ends, a halted guest waits for it. What no key types is
+ * left out, and what the keyboard has no room for is lost, as it is on a desk.
+ */
+export async function typeInput(
+  partition: Partition,
+  keyboard: Keyboard,
+  input: AsyncIterable<Uint8Array>,
+): Promise<void> {
+  const hold = partition.holdOpen();
+  const decoder = new TextDecoder("latin1");
+  try {
+    for await (const bytes of input) {
+      if (partition.disposed) return;
+      for (const character of decoder.decode(bytes)) {
+        try {
+          keyboard.type(KEYS[character] ?? character);
+        } catch (error) {
+          if (!(error instanceof HypervisorError)) throw error;
+        }
+      }
+    }
+  } finally {
+    hold[Symbol.dispose]();
+  }
 }
 
 export interface Console extends Disposable {

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { assembleBootDisk } from "../guest/images.js";
 import { program } from "../host/machine.js";
 
 const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
@@ -62,6 +63,7 @@ interface Json {
   virtualSeconds: number;
   mips: number;
   exits: Record<string, number>;
+  screen?: string[];
 }
 
 /** The JSON object on the last line of standard output. */
@@ -205,6 +207,36 @@ done:
   const module = guest("module.txt", Buffer.from("|module\0"));
   const result = await ringfence(["run", image, "--append", "one two", "--module", module]);
   expect(result.stdout).toBe(`${image} one two|module\n`);
+});
+
+test("an image with a boot sector is the BIOS's first disk; keys come from standard input, and the screen is printed", async () => {
+  const image = guest("boot.img", assembleBootDisk());
+  const result = await ringfence(["run", image, "--mode", "real", "--timeout", "30s"], "Ringfence!\n");
+  expect(result.code).toBe(0);
+  expect(result.stderr).toMatch(/outcome\s+shutdown/);
+  const lines = result.stdout.split("\n");
+  expect(lines.slice(0, 3)).toEqual(["Boot sector of drive 80", "Loaded by INT 13h", "Same through the extensions"]);
+  expect(lines).toContain("Hello, Ringfence!");
+  const json = lastLine(await ringfence(["run", image, "--timeout", "30s", "--json"], "again\n"));
+  expect(json).toMatchObject({ outcome: "shutdown", status: 0 });
+  expect(json.screen).toContain("Hello, again");
+});
+
+test("an image of a diskette's size is drive 0", async () => {
+  const image = new Uint8Array(1440 * 1024);
+  image.set(assembleBootDisk());
+  const result = await ringfence(["run", guest("diskette.img", image), "--max-instructions", "100000"]);
+  expect(result.stdout.split("\n")[0]).toBe("Boot sector of drive 00");
+});
+
+test("a load address makes a boot sector a program without a BIOS", async () => {
+  const image = new Uint8Array(512);
+  image.set(program(PRINT));
+  image.set([0x55, 0xaa], 510);
+  const result = await ringfence(["run", guest("sector.img", image), "--load", "0x7c00", "--json"]);
+  expect(result.stdout.split("\n")[0]).toBe("ok");
+  expect(lastLine(result)).toMatchObject({ outcome: "halt", instructions: 6 });
+  expect(lastLine(result).screen).toBeUndefined();
 });
 
 test("step prints address, bytes, disassembly and changed registers", async () => {

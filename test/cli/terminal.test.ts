@@ -1,4 +1,4 @@
-// The escape key of the raw terminal: what reaches the guest and what the terminal keeps.
+// The filter key of the raw terminal: what reaches the guest and what the terminal keeps.
 
 import { expect, test } from "vitest";
 import { EscapeFilter } from "../../src/cli/terminal.js";
@@ -6,12 +6,12 @@ import { EscapeFilter } from "../../src/cli/terminal.js";
 function filter(...chunks: string[]): { guest: string; quits: number; helps: number } {
   let quits = 0;
   let helps = 0;
-  const escape = new EscapeFilter(
+  const filter = new EscapeFilter(
     () => quits++,
     () => helps++,
   );
   const guest = chunks
-    .map((chunk) => Buffer.from(escape.pass(Buffer.from(chunk, "latin1"))).toString("latin1"))
+    .map((chunk) => Buffer.from(filter.pass(Buffer.from(chunk, "latin1"))).toString("latin1"))
     .join("");
   return { guest, quits, helps };
 }

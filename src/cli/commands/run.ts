@@ -7,7 +7,7 @@ import { SerialLine } from "../../node.js";
 import { parseCount, parseDuration, parseSerial, type SerialTarget } from "../arguments.js";
 import { addMachineOptions, createMachine, type MachineOptions, UsageError } from "../machine.js";
 import { conclude, createReport, describe, EXIT_CANCELED, type Interruption } from "../report.js";
-import { openConsole } from "../terminal.js";
+import { openConsole, typeInput } from "../terminal.js";
 
 interface RunOptions extends MachineOptions {
   serial: SerialTarget;
@@ -51,7 +51,7 @@ class SerialOutput {
 async function run(path: string | undefined, options: RunOptions): Promise<number> {
   const interactive = options.serial.kind === "stdio" && process.stdin.isTTY;
   const clock = options.clock ?? (interactive ? "host" : "virtual");
-  const { hypervisor, partition } = await createMachine(path, { ...options, clock });
+  const { hypervisor, partition, console: pc } = await createMachine(path, { ...options, clock });
   const output = new SerialOutput(options.serial);
   partition.chipset.onOutput("com1", (bytes) => output.write(bytes));
   partition.chipset.onOutput("debugcon", (bytes) => process.stderr.write(bytes));
@@ -71,7 +71,13 @@ async function run(path: string | undefined, options: RunOptions): Promise<numbe
     options.timeout === undefined ? undefined : setTimeout(() => interrupt("timeout"), options.timeout * 1000);
   const terminal = options.serial.kind === "stdio" ? openConsole(() => interrupt("quit")) : undefined;
   // A closed input only means that nothing more comes.
-  if (terminal !== undefined) new SerialLine(partition).pump(terminal.input).catch(() => {});
+  if (terminal !== undefined) {
+    const pumped =
+      pc === undefined
+        ? new SerialLine(partition).pump(terminal.input)
+        : typeInput(partition, pc.i8042.keyboard, terminal.input);
+    pumped.catch(() => {});
+  }
 
   const started = performance.now();
   try {
@@ -89,8 +95,12 @@ async function run(path: string | undefined, options: RunOptions): Promise<numbe
     const { outcome, code } = conclude(result, interruption);
     output.close();
     const report = createReport(partition, outcome, result.status ?? code, wallSeconds);
+    if (pc !== undefined) report.screen = pc.screen.lines.join("\n").trimEnd().split("\n");
     if (options.json) process.stdout.write(`${JSON.stringify(report)}\n`);
-    else process.stderr.write(`${describe(report)}\n`);
+    else {
+      if (report.screen !== undefined) process.stdout.write(`${report.screen.join("\n")}\n`);
+      process.stderr.write(`${describe(report)}\n`);
+    }
     return code;
   } finally {
     clearTimeout(timer);
@@ -104,7 +114,7 @@ async function run(path: string | undefined, options: RunOptions): Promise<numbe
 
 export function addRunCommand(program: Command, finish: (code: number) => void): void {
   addMachineOptions(program.command("run").description("run an image until the guest halts, exits or is stopped"))
-    .argument("[image]", "flat binary, multiboot kernel, ELF executable or Linux kernel")
+    .argument("[image]", "boot disk, flat binary, multiboot kernel, ELF executable or Linux kernel")
     .option("--serial <target>", "where COM1 goes: stdio, none or file:PATH", parseSerial, {
       kind: "stdio",
     } as SerialTarget)

@@ -159,9 +159,9 @@ export class Builder {
     }
   }
 
-  /** Which piece of a long operand meets a limit or the end of the addresses first is the processor's own affair. */
+  /** Which piece of an operand this long meets a limit or the end of the addresses first is the processor's own affair. */
   private get long(): boolean {
-    return this.form.float !== undefined && this.form.aligned;
+    return this.form.float !== undefined && this.form.access >= 512;
   }
 
   private chooseAddressSize(): void {
@@ -255,7 +255,7 @@ export class Builder {
       case 4:
         return r.oneIn(2) ? DATA - r.below(n + 1) : DATA + 0x4000 + r.below(0x1000);
       case 5:
-        return (this.sparesCode ? DATA : CODE) + r.below(0x1f00);
+        return (this.sparesCode || this.long ? DATA : CODE) + r.below(0x1f00);
       case 6:
       case 7:
       case 8:

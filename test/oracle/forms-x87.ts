@@ -76,8 +76,7 @@ function memoryForms(): Form[] {
       if (access === 0) return [];
       const opcode = 0xd8 + group;
       const key = name === "ud" ? `x87_ud_${opcode.toString(16)}_${reg}_m` : `x87_${name}`;
-      const aligned = access === 10;
-      return form(key, [opcode], { ...base, reg, rm: "mem", access, aligned, float: { ...X87, memory } });
+      return form(key, [opcode], { ...base, reg, rm: "mem", access, float: { ...X87, memory } });
     }),
   );
 }
@@ -154,7 +153,6 @@ function environments(): Form[] {
       reg,
       rm: "mem",
       access: length,
-      aligned: true,
       ...(load ? { setup: (b: Builder) => environment(b, size, length) } : {}),
     });
   return ([2, 4] as const).flatMap((size) => [
@@ -189,7 +187,6 @@ function images(): Form[] {
     fixedSize: true,
     rm: "mem",
     access: 512,
-    aligned: true,
     float: { st: "f80", xmm: "raw", align: 16 },
   };
   const control: Partial<Form> = { modes: ALL, fixedSize: true, rm: "mem", access: 4, w: "any", float: { xmm: "f32" } };
@@ -239,7 +236,6 @@ function extended(): Form[] {
     fixedSize: true,
     rm: "mem",
     access: 576,
-    aligned: true,
     float: { st: "f80", xmm: "raw", align: 64 },
   };
   return ([0, 1] as const).flatMap((w) => {

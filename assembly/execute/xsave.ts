@@ -10,9 +10,9 @@
 import { MXCSR, X87, X87_CONTROL, X87_STATUS, X87_TAGS, XCR0, YMM } from "../layout";
 import { uopSeg, uopSize } from "../decode/uop";
 import { advance, dataAccess, probeRead, probeWrite, readData, writeData } from "../vcpu/access";
-import { linear, linearForWrite } from "../vcpu/address";
-import { raiseGP, raiseNM, raiseUD } from "../vcpu/fault";
-import { cpl, cr0, cr4, faulted, isCode64, RAX, RCX, RDX, reg32, setReg32 } from "../vcpu/state";
+import { effectiveAddress, linear, linearForWrite } from "../vcpu/address";
+import { clearFault, raiseGP, raiseNM, raiseUD } from "../vcpu/fault";
+import { cpl, cr0, cr4, faulted, isCode64, RAX, RCX, RDX, reg32, segEffective, setReg32 } from "../vcpu/state";
 import { Status } from "../vcpu/status";
 import { CR0_TS, CR4_OSXSAVE } from "../x86/control";
 import { MXCSR_DEFAULT, XCR0_IMPLEMENTED, XCR0_SSE, XCR0_X87, XSAVE_HEADER, XSAVE_SIZE } from "../x86/xsave";
@@ -22,7 +22,7 @@ import { CONTROL_INITIAL } from "./x87/registers";
 import { readSpanAt, SPAN, writeSpanAt } from "./x87/span";
 
 const COMPACTED: u64 = 1 << 63;
-const ALIGNMENT: u64 = 64;
+const ALIGNMENT: u32 = 64;
 // Places in the legacy area.
 const MXCSR_AT: u32 = 24;
 const REGISTERS_AT: u32 = 32;
@@ -62,10 +62,10 @@ function available(): bool {
 @inline function edxEax(): u64 { return (<u64>reg32(RDX) << 32) | <u64>reg32(RAX); }
 /** Components that the instruction is about. */
 @inline function requested(): u64 { return load<u64>(XCR0) & edxEax(); }
-/** #GP(0) for an area off its boundary, after the faults of its address. */
-function misplaced(at: u64): bool {
-  if (faulted()) return true;
-  if ((at & (ALIGNMENT - 1)) == 0) return false;
+/** #GP(0) for an area off its boundary: no fault of its address comes before it (measured). */
+function misplaced(u: usize): bool {
+  if (((<u32>effectiveAddress(u) + <u32>segEffective(uopSeg(u))) & (ALIGNMENT - 1)) == 0) return faulted();
+  clearFault();
   raiseGP(0);
   return true;
 }
@@ -89,7 +89,7 @@ function save(u: usize, saving: Saving): i32 {
   if (!available()) return Status.FAULT;
   const at = linearForWrite(u, XSAVE_SIZE);
   const seg = uopSeg(u);
-  if (misplaced(at) || !isWritable(at, seg)) return Status.FAULT;
+  if (misplaced(u) || !isWritable(at, seg)) return Status.FAULT;
   const components = requested();
   let used = inUse();
   // Without MXCSR's place of its own it counts as part of SSE.
@@ -145,7 +145,7 @@ export function xrstor(u: usize): i32 {
   const at = linear(u, XSAVE_SIZE);
   const seg = uopSeg(u);
   // The first byte is touched first, then the header (measured).
-  if (misplaced(at) || !probeRead(at, 1, seg)) return Status.FAULT;
+  if (misplaced(u) || !probeRead(at, 1, seg)) return Status.FAULT;
   if (!readSpanAt(advance(at, XSAVE_HEADER, dataAccess()), seg, XSAVE_SIZE - XSAVE_HEADER)) return Status.FAULT;
   if (!isValidHeader()) return raiseGP(0);
   const components = requested();

@@ -19,6 +19,8 @@ import {
   YMM,
 } from "../../layout";
 import { uopSize } from "../../decode/uop";
+import { WRITE } from "../../mmu/walk";
+import { aligned, dataAccess } from "../../vcpu/access";
 import { linear, linearForWrite } from "../../vcpu/address";
 import { raiseGP } from "../../vcpu/fault";
 import { faulted, isCode64 } from "../../vcpu/state";
@@ -80,16 +82,16 @@ export function takeLegacy(wide: bool): void {
   }
 }
 
-/** #GP(0) for an area off its boundary, after the faults of its address. */
-function misplaced(at: u64): bool {
-  if (faulted()) return true;
+/** #GP(0) for an area off its boundary, after the faults of its address; #AC where that is checked, in units of 4. */
+function misplaced(at: u64, access: u32): bool {
+  if (faulted() || !aligned(at, 4, access)) return true;
   if ((<u32>at & 15) == 0) return false;
   raiseGP(0);
   return true;
 }
 
 export function fxsave(u: usize): i32 {
-  if (misplaced(linearForWrite(u, 1))) return Status.FAULT;
+  if (misplaced(linearForWrite(u, 1), dataAccess() | WRITE)) return Status.FAULT;
   const size = used();
   putLegacy(uopSize(u) == 3);
   for (let offset = LEGACY; offset < size; offset += 16) {
@@ -98,7 +100,7 @@ export function fxsave(u: usize): i32 {
   return writeSpan(u, size, true, AREA) ? Status.NEXT : Status.FAULT;
 }
 export function fxrstor(u: usize): i32 {
-  if (misplaced(linear(u, 1))) return Status.FAULT;
+  if (misplaced(linear(u, 1), dataAccess())) return Status.FAULT;
   const size = used();
   if (!readSpan(u, size, AREA)) return Status.FAULT;
   const control = load<u32>(SPAN, 24);

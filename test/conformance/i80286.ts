@@ -128,6 +128,9 @@ export class Runner286 {
     m.set64(L.IDTR_BASE, 0n);
     m.set32(L.IDTR_LIMIT, 0x3ff);
     m.set64(L.RIP, BigInt(initial[MooReg.IP] as number));
+    // No coprocessor took part: after FNINIT one only reads its operands, and nothing is pending.
+    m.set32(L.X87_CONTROL, 0x37f);
+    m.set32(L.X87_TAGS, 0);
     m.core.setRflags(((initial[MooReg.FLAGS] as number) & FLAG_BITS) | 2);
     m.core.refresh();
   }

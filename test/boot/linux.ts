@@ -14,20 +14,15 @@ import {
   PciBus,
 } from "../../src/node.js";
 import { COMMAND_LINE, fetchGuest, findGuest, type LinuxGuest } from "../guest/linux/guest.js";
-import { whyNoPackages } from "../guest/linux/packages.js";
+import { everything, whySkip } from "./boot.js";
 
 const MIB = 1 << 20;
 /** 12:00 on 29 February 2024. */
 const START = Date.UTC(2024, 1, 29, 12);
 
-/** The long boot tests are asked for by name: `npm run test:boot`. */
-export const wanted = process.env.RINGFENCE_BOOT === "all";
-
-/** Why a guest cannot be booted here; undefined where it can. */
+/** Why a long test of a guest is left out; undefined where it can run. */
 export function whyNotBootable(flavour: string): string | undefined {
-  if (!wanted) return "npm run test:boot asks for them";
-  if (findGuest(flavour) !== undefined || process.env.RINGFENCE_REQUIRE_GUESTS === "1") return undefined;
-  return whyNoPackages();
+  return everything ? whySkip([flavour]) : "npm run test:boot asks for them";
 }
 
 export function linuxGuest(flavour: string): LinuxGuest {

@@ -1,4 +1,4 @@
-// The filter key of the raw terminal: what reaches the guest and what the terminal keeps.
+// The escape key of the raw terminal: what reaches the guest and what the terminal keeps.
 
 import { expect, test } from "vitest";
 import { EscapeFilter } from "../../src/cli/terminal.js";

@@ -61,3 +61,46 @@ describe.skipIf(reason !== undefined).each([1, 2])("a saved boot with %i process
     TIMEOUT,
   );
 });
+
+describe.skipIf(reason !== undefined)("a machine that is saved while it works on its disk", () => {
+  const DISK = 16 << 20;
+  const WORK = [
+    ["while files are written", "[mounted]"],
+    ["while they are read again", "[fixed]"],
+  ] as const;
+  let folder: string;
+  let guest: LinuxGuest;
+  let whole: Result;
+  const file = (n: number): string => join(folder, `${n}.saved`);
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), "ringfence-"));
+    guest = linuxGuest(FLAVOUR);
+    whole = await bootProcess({ guest, disk: DISK });
+    tell("uninterrupted", whole);
+  }, TIMEOUT);
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  test(
+    "is not disturbed by it",
+    async () => {
+      const save = WORK.map(([, text], n) => ({ text, file: file(n) }));
+      const saving = await bootProcess({ guest, disk: DISK, save });
+      tell("saving", saving);
+      expect(saving.output).toContain("[unmounted] yes");
+      expect(new Set(saving.saved).size).toBe(WORK.length);
+      expect(essence(saving)).toEqual(essence(whole));
+    },
+    TIMEOUT,
+  );
+
+  test.each(WORK.map(([where], n) => [where, n] as const))(
+    "goes on %s",
+    async (where, n) => {
+      const rest = await bootProcess({ guest, disk: DISK, restore: file(n) });
+      tell(where, rest);
+      expect(essence(rest)).toEqual(essence(whole));
+    },
+    TIMEOUT,
+  );
+});

@@ -5,16 +5,18 @@
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { deserialize, serialize } from "node:v8";
-import type { Partition, SavedPartition } from "../../src/node.js";
+import { MemoryDisk, type Partition, type SavedPartition } from "../../src/node.js";
 import type { LinuxGuest } from "../guest/linux/guest.js";
 import { createHypervisor } from "../machine/machine.js";
-import { createLinux, createMachine, type LinuxMachine } from "./linux.js";
+import { createLinux, createMachine, diskSession, type LinuxMachine, type LinuxOptions } from "./linux.js";
 
 export interface Job {
   readonly guest: LinuxGuest;
   readonly processors?: number;
-  /** Instructions after which the boot ends, or the text behind which it does, at the next multiple of ROUND. */
-  readonly until: number | string;
+  /** Runs the session of disk.sh on an empty disk of so many bytes instead of a shell. */
+  readonly disk?: number;
+  /** Instructions after which the boot ends, or the text behind which it does, at the next multiple of ROUND; absent: power-off. */
+  readonly until?: number | string;
   /** Most ticks of a slice; "irregular" for slices of all sizes, "start" for those of the event loop. */
   readonly slice?: number | "irregular" | "start";
   /** Saves the partition to a file at the end of the slice in which a text has appeared. */
@@ -58,10 +60,9 @@ function* irregular(): Generator<number, never> {
 }
 
 /** A slice can retire no more instructions than it has ticks, so that the last one ends at exactly `limit`. */
-function runSlice(partition: Partition, limit: number, ticks: number): void {
+function runSlice(partition: Partition, limit: number, ticks: number): string {
   const left = limit - Number(partition.instructions);
-  const { reason } = partition.run({ ticks: Math.min(left, ticks) });
-  if (reason !== "budget") throw new Error(`the boot ended with "${reason}"`);
+  return partition.run({ ticks: Math.min(left, ticks) }).reason;
 }
 
 function deviceDigest({ timers, devices }: SavedPartition): string {
@@ -84,14 +85,16 @@ async function run(job: Job, machine: LinuxMachine, before: string): Promise<Res
     if (reason !== "budget") throw new Error(`the boot ended with "${reason}"`);
   }
   while (Number(partition.instructions) < limit) {
-    runSlice(partition, limit, size());
+    const reason = runSlice(partition, limit, size());
+    if (reason === "shutdown" && job.until === undefined) break;
+    if (reason !== "budget") throw new Error(`the boot ended with "${reason}"`);
     const next = job.save?.[saved.length];
     if (next !== undefined && machine.output.includes(next.text)) {
       const checkpoint: Checkpoint = { partition: partition.save(), output: machine.output };
       writeFileSync(next.file, serialize(checkpoint));
       saved.push(Number(partition.instructions));
     }
-    if (limit === Number.POSITIVE_INFINITY && machine.output.includes(String(job.until))) {
+    if (typeof job.until === "string" && limit === Number.POSITIVE_INFINITY && machine.output.includes(job.until)) {
       limit = Math.ceil(Number(partition.instructions) / ROUND) * ROUND;
     }
   }
@@ -114,11 +117,15 @@ async function run(job: Job, machine: LinuxMachine, before: string): Promise<Res
 
 const job = JSON.parse(process.argv[2]) as Job;
 const hypervisor = await createHypervisor();
+const options: LinuxOptions =
+  job.disk === undefined
+    ? { processors: job.processors }
+    : { processors: job.processors, disks: [new MemoryDisk(job.disk)], ...diskSession("write") };
 let machine: LinuxMachine;
 let before = "";
-if (job.restore === undefined) machine = createLinux(hypervisor, job.guest, { processors: job.processors });
+if (job.restore === undefined) machine = createLinux(hypervisor, job.guest, options);
 else {
-  machine = createMachine(hypervisor, { processors: job.processors });
+  machine = createMachine(hypervisor, options);
   const checkpoint = deserialize(readFileSync(job.restore)) as Checkpoint;
   machine.partition.restore(checkpoint.partition);
   before = checkpoint.output;

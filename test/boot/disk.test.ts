@@ -8,10 +8,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { FileDisk, type Hypervisor } from "../../src/node.js";
-import { CpioWriter } from "../guest/linux/cpio.js";
 import { fixedContent } from "../guest/linux/guest.js";
 import { createHypervisor } from "../machine/machine.js";
-import { createLinux, linuxGuest, whyNotBootable } from "./linux.js";
+import { createLinux, diskSession, linuxGuest, whyNotBootable } from "./linux.js";
 import { readTranscript } from "./transcript.js";
 
 const FLAVOUR = "cloud-amd64";
@@ -71,12 +70,9 @@ describe.skipIf(reason !== undefined)("a file system on the disk", () => {
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   async function boot(image: string, mode: "write" | "check"): Promise<ReadonlyMap<string, string>> {
-    const overlay = new CpioWriter();
-    overlay.file("disk.sh", readFileSync(new URL("../guest/linux/disk.sh", import.meta.url)), 0o755);
     using disk = FileDisk.open(image);
     const machine = createLinux(hypervisor, linuxGuest(FLAVOUR), {
-      append: `rdinit=/disk.sh ringfence.disk=${mode}`,
-      overlay: overlay.finish(),
+      ...diskSession(mode),
       disks: [disk],
     });
     const before = performance.now();

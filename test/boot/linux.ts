@@ -13,6 +13,7 @@ import {
   type Partition,
   PciBus,
 } from "../../src/node.js";
+import { CpioWriter } from "../guest/linux/cpio.js";
 import { COMMAND_LINE, fetchGuest, findGuest, type LinuxGuest } from "../guest/linux/guest.js";
 import { everything, whySkip } from "./boot.js";
 
@@ -78,4 +79,11 @@ export function createLinux(hypervisor: Hypervisor, guest: LinuxGuest, options: 
     initrd: Buffer.concat([readFileSync(guest.initrd), overlay]),
   });
   return machine;
+}
+
+/** Boots into disk.sh instead of the usual session. */
+export function diskSession(mode: "write" | "check"): Pick<LinuxOptions, "append" | "overlay"> {
+  const overlay = new CpioWriter();
+  overlay.file("disk.sh", readFileSync(new URL("../guest/linux/disk.sh", import.meta.url)), 0o755);
+  return { append: `rdinit=/disk.sh ringfence.disk=${mode}`, overlay: overlay.finish() };
 }

@@ -43,8 +43,14 @@ export type MsrName =
   | "tscAux"
   | "miscEnable"
   | "mtrrDefType";
+type Digit = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7;
+/** Control word, status word, abridged tags as FXSAVE keeps them, last opcode and pointers; STn counts from TOP. */
+export type FloatRegisterName = "fcw" | "fsw" | "ftw" | "fop" | "fip" | "fdp" | `${"st" | "mm"}${Digit}`;
+export type VectorRegisterName = "mxcsr" | `xmm${Digit | 8 | 9 | 10 | 11 | 12 | 13 | 14 | 15}`;
 export type ScalarRegisterName =
   | GeneralRegisterName
+  | FloatRegisterName
+  | VectorRegisterName
   | "rip"
   | "eip"
   | "ip"
@@ -61,14 +67,15 @@ export type RegisterName =
   | `${TableName}.${"base" | "limit"}`;
 
 /** How a register is stored and what a write to it means. */
-type Kind = "plain" | "general32" | "flags" | "control" | "state" | "tsc";
+type Kind = "plain" | "general32" | "flags" | "control" | "state" | "tsc" | "stack";
+type Size = 1 | 2 | 4 | 8 | 10 | 16;
 
 interface RegisterCell {
   readonly name: RegisterName;
   readonly kind: Kind;
   readonly address: number;
   /** Bytes read and written at `address`. */
-  readonly size: 1 | 2 | 4 | 8;
+  readonly size: Size;
   /** Largest value a write may have. */
   readonly max: bigint;
   /** Register number for writeControl. */
@@ -82,7 +89,7 @@ const cells = new Map<string, RegisterCell>();
 function define(
   name: RegisterName,
   address: number,
-  size: 1 | 2 | 4 | 8,
+  size: Size,
   kind: Kind = "plain",
   bits = size * 8,
   control = -1,
@@ -149,6 +156,19 @@ define("tscAux", v.MSR_TSC_AUX, 8, "plain", 32);
 define("miscEnable", v.MSR_MISC_ENABLE, 8);
 define("mtrrDefType", v.MSR_MTRR_DEF_TYPE, 8);
 
+define("fcw", v.X87_CONTROL, 2);
+define("fsw", v.X87_STATUS, 2);
+define("ftw", v.X87_TAGS, 1);
+define("fop", v.X87_OPCODE, 2, "plain", 11);
+define("fip", v.X87_IP, 8);
+define("fdp", v.X87_DP, 8);
+for (let n = 0; n < 8; n++) {
+  define(`st${n as Digit}`, n, 10, "stack");
+  define(`mm${n as Digit}`, v.X87 + n * 16, 8);
+}
+for (let n = 0; n < 16; n++) define(`xmm${n as Digit}`, v.YMM + n * 32, 16);
+define("mxcsr", v.MXCSR, 4, "plain", 16);
+
 /** Every register name, in the order of the table. */
 export const registerNames: readonly RegisterName[] = [...cells.keys()] as RegisterName[];
 
@@ -195,7 +215,17 @@ export class RegisterAccess {
       return (this.#core.getU64(v.CLOCK) + this.#core.getU64(cell.address)) & MASK64;
     }
     if (cell.size === 8) return this.#core.getU64(cell.address);
+    if (cell.size > 8) {
+      const address = this.#address(cell);
+      return this.#core.getU64(address) | ((this.#core.getU64(address + 8) << 64n) & cell.max);
+    }
     return BigInt(this.#small(cell));
+  }
+
+  /** Where the bytes lie: the x87 stack turns with TOP, bits 13:11 of the status word. */
+  #address(cell: RegisterCell): number {
+    if (cell.kind !== "stack") return cell.address;
+    return v.X87 + (((this.#core.bytes[v.X87_STATUS + 1] >> 3) + cell.address) & 7) * 16;
   }
 
   #small(cell: RegisterCell): number {
@@ -242,7 +272,8 @@ export class RegisterAccess {
   #store(cell: RegisterCell, value: bigint): void {
     if (cell.size === 8) this.#core.setU64(cell.address, value);
     else {
-      for (let i = 0; i < cell.size; i++) this.#core.bytes[cell.address + i] = Number((value >> BigInt(i * 8)) & 0xffn);
+      const address = this.#address(cell);
+      for (let i = 0; i < cell.size; i++) this.#core.bytes[address + i] = Number((value >> BigInt(i * 8)) & 0xffn);
     }
   }
 
@@ -253,7 +284,7 @@ export class RegisterAccess {
     return BigInt(value);
   }
 
-  /** Reads many registers without allocating: the same array should be passed again. */
+  /** Reads many registers of up to 64 bits without allocating: the same array should be passed again. */
   read(names: readonly RegisterName[], into: BigUint64Array): void {
     if (into.length < names.length) {
       throw new HypervisorError("invalid-argument", `${names.length} registers do not fit ${into.length} elements`);
@@ -267,6 +298,7 @@ export class RegisterAccess {
     const core = this.#core;
     for (let i = 0; i < names.length; i++) {
       const cell = this.#cell(names[i]);
+      if (cell.size > 8) throw new HypervisorError("invalid-argument", `${cell.name} is wider than 64 bits: use get`);
       let low: number;
       let high = 0;
       if (cell.kind === "flags") {

@@ -107,3 +107,23 @@ test("debug registers keep their reserved ones", async () => {
   registers.dr7 = 0x3n;
   expect([registers.dr6, registers.dr7]).toEqual([0xffff0ff0n, 0x403n]);
 });
+
+test("floating-point and vector registers have their widths, and STn counts from TOP", async () => {
+  // 7.0 becomes ST1, pi ST0; 64 bits of it go to the stack and to XMM3.
+  const { processor } = await machine(
+    "mov eax, cr4\nor eax, 0x200\nmov cr4, eax\nfninit\nfild word [seven]\nfldpi\nmovq xmm3, [seven]\nhlt\nseven: .quad 7",
+  );
+  for (let n = 0; n < 7; n++) processor.step();
+  const { registers } = processor;
+  expect(registers.st1).toBe(0x4001_e000_0000_0000_0000n);
+  expect(registers.st0).toBe(0x4000_c90f_daa2_2168_c235n);
+  expect((registers.fsw >> 11n) & 7n).toBe(6n);
+  expect(registers.ftw).toBe(0xc0n);
+  expect(registers.mm7).toBe(0xe000_0000_0000_0000n);
+  expect(registers.xmm3).toBe(7n);
+  registers.xmm15 = (1n << 128n) - 1n;
+  registers.st7 = 0x3fff_8000_0000_0000_0000n;
+  expect([registers.xmm15, registers.st7]).toEqual([(1n << 128n) - 1n, 0x3fff_8000_0000_0000_0000n]);
+  expect(codeOf(() => registers.set("mxcsr", 0x1_0000))).toBe("invalid-register-value");
+  expect(codeOf(() => registers.read(["rax", "xmm0"], new BigUint64Array(2)))).toBe("invalid-argument");
+});

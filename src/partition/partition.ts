@@ -11,12 +11,13 @@ import { EngineError, HypervisorError } from "../support/errors.js";
 import { Bus } from "./bus.js";
 import { Chipset, coreDeviceBits } from "./chipset.js";
 import { REAL_TIME_SLICE, RealTime } from "./clock.js";
+import { overrideCpuid } from "./cpuid.js";
 import type { Device } from "./device.js";
 import type { ExitSlot, VmExit } from "./exit.js";
 import { type MemoryHandler, type MsrHandler, type PortHandler, PortTable, RangeTable } from "./handlers.js";
 import { mapMemory, RANGE_MMIO } from "./map.js";
 import { GuestMemory } from "./memory.js";
-import { type CpuidOverride, type PartitionOptions, type ResolvedOptions, resolveOptions } from "./options.js";
+import { type PartitionOptions, type ResolvedOptions, resolveOptions } from "./options.js";
 import { type ProcessorHost, VirtualProcessor } from "./processor.js";
 import { type PartitionOutcome, Schedule, type StartOptions } from "./schedule.js";
 import { checkCore, digestCore, restoreChipset, restoreCore, type SavedCore, saveCore } from "./state.js";
@@ -587,24 +588,4 @@ export class Partition {
 
 function isStackOverflow(cause: unknown): boolean {
   return cause instanceof RangeError && /call stack/i.test(cause.message);
-}
-
-/** Flag of a CPUID table entry whose answer depends on the subleaf (assembly/vcpu/cpuid.ts). */
-const CPUID_HAS_SUBLEAF = 1;
-
-/** Replaces or adds an entry of the core's CPUID table. */
-function overrideCpuid(core: Core, entry: CpuidOverride): void {
-  const count = core.getU32(v.CPUID_COUNT);
-  const flags = entry.subleaf === undefined ? 0 : CPUID_HAS_SUBLEAF;
-  let at = 0;
-  for (; at < count; at++) {
-    const address = v.CPUID_TABLE + at * 32;
-    if (core.getU32(address) === entry.leaf && (flags === 0 || core.getU32(address + 4) === entry.subleaf)) break;
-  }
-  if (at === v.CPUID_MAX)
-    throw new HypervisorError("invalid-argument", `the CPUID table holds at most ${v.CPUID_MAX} entries`);
-  const address = v.CPUID_TABLE + at * 32;
-  const words = [entry.leaf, entry.subleaf ?? 0, flags, entry.eax, entry.ebx, entry.ecx, entry.edx];
-  for (const [i, word] of words.entries()) core.setU32(address + i * 4, word);
-  if (at === count) core.setU32(v.CPUID_COUNT, count + 1);
 }

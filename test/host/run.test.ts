@@ -142,6 +142,16 @@ test("CPUID leaves when it is intercepted and takes other results", async () => 
   expect([eax, ebx, ecx, edx]).toEqual([1n, 2n, 3n, 0xffffffffn]);
 });
 
+test("a CPUID subleaf can be given to a leaf that has none, and the leaf answers the others", async () => {
+  const override = { leaf: 0x8000_0000, subleaf: 5, eax: 1, ebx: 2, ecx: 3, edx: 4 };
+  const { processor } = await machine(
+    "mov eax, 0x80000000\nmov ecx, 5\ncpuid\nmov esi, eax\nmov eax, 0x80000000\nxor ecx, ecx\ncpuid\nhlt",
+    { cpuid: [override] },
+  );
+  processor.step(7);
+  expect([processor.registers.esi, processor.registers.eax]).toEqual([1n, 0x8000_0008n]);
+});
+
 test("a CPUID leaf can be overridden for the partition", async () => {
   const override = { leaf: 0x40000000, eax: 0x40000001, ebx: 0x11111111, ecx: 0x22222222, edx: 0x33333333 };
   const { partition, processor } = await machine("mov eax, 0x40000000\ncpuid\nhlt", { cpuid: [override] });

@@ -162,6 +162,8 @@ export const TRAP_PENDING: usize = STATE + 0x454;
 
 /** Scratch micro-ops of single-step execution: the instruction, then a terminator. 2 x 32 bytes. */
 export const SCRATCH_UOP: usize = STATE + 0x480;
+/** Bytes of an instruction that lies in two frames, gathered for the decoder. 16 bytes. */
+export const GATHERED: usize = STATE + 0x4e0;
 
 // Floating-point and vector state.
 /** x87 registers R0-R7 (physical, not relative to TOP): significand u64, sign and exponent u16, 6 unused. 16 bytes each. */

@@ -2,7 +2,7 @@
 // the code segment's limit and the canonical form are checked; hot jumps skip it through the jump cache,
 // whose entries carry the fetch context they were made in.
 
-import { CODE_PARTIAL, CONTEXT_STALE, FETCH_TAG, MODE, RIP_PAGE, SCRATCH_UOP } from "../layout";
+import { CODE_PARTIAL, CONTEXT_STALE, FETCH_TAG, GATHERED, MODE, RIP_PAGE, SCRATCH_UOP } from "../layout";
 import { blockFrame2, decodeBlock, decodeCrossing, findBlock, NO_FRAME } from "../decode/cache";
 import { MODE_CODE, MODE_CODE64 } from "../decode/mode";
 import { Op } from "../decode/op";
@@ -32,9 +32,6 @@ function refuseCall(size: u32): bool {
   if (probePush(size == 8 ? 3 : 2)) raiseGP(0);
   return false;
 }
-
-/** Bytes of an instruction that lies in two frames. */
-const GATHERED: usize = SCRATCH_UOP + 3 * UOP;
 
 /**
  * First micro-op of the block at `rip`, decoding it if need be; sets RIP and RIP_PAGE. 0: the fetch

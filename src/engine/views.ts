@@ -89,6 +89,7 @@ export const EXCEPTION_BITMAP = 0x144c;
 export const INTERCEPTS = 0x1450;
 export const TRAP_PENDING = 0x1454;
 export const SCRATCH_UOP = 0x1480;
+export const GATHERED = 0x14e0;
 export const X87 = 0x1800;
 export const YMM = 0x1900;
 export const X87_CONTROL = 0x1b00;

@@ -95,7 +95,7 @@ function row(result: BootResult): string {
     result.unpacks.padEnd(11) +
     result.seconds.toFixed(1).padStart(9) +
     result.ratio.toFixed(2).padStart(8) +
-    (result.instructions === undefined ? "-" : (result.instructions / 1e6).toFixed(0) + " M").padStart(14)
+    (result.instructions === undefined ? "-" : `${(result.instructions / 1e6).toFixed(0)} M`).padStart(14)
   );
 }
 

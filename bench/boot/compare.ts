@@ -7,8 +7,8 @@ import { median } from "../macro/compare.js";
 import { ENGINES, type Engine } from "./engines.js";
 
 /** What busybox prints when it waits for a command. */
-const PROMPT = /(^|\n)\S* ?[#$] $/;
-const TIMEOUT_MS = 600_000;
+const PROMPT = "\n/ # ";
+const TIMEOUT_MS = 300_000;
 
 export interface BootResult {
   readonly kernel: string;
@@ -38,7 +38,7 @@ function boot(engine: Engine, guest: LinuxGuest): Promise<Boot> {
     const timer = setTimeout(() => child.kill("SIGKILL"), TIMEOUT_MS);
     child.stdout.setEncoding("latin1").on("data", (part: string) => {
       text += part;
-      if (seconds !== 0 || !PROMPT.test(text.replaceAll("\r", "").slice(-200))) return;
+      if (seconds !== 0 || !text.includes(PROMPT)) return;
       seconds = (performance.now() - start) / 1000;
       child.kill("SIGINT");
       setTimeout(() => child.kill("SIGKILL"), 5000).unref();

@@ -8,7 +8,11 @@ import { MemoryDisk } from "../../../src/storage/memory.js";
 import { TestBus } from "../pci/bus.js";
 
 export const PAGE = 4096;
-const MIB = 1024 * 1024;
+export const MIB = 1024 * 1024;
+/** Opcodes of the disk's commands. */
+export const FLUSH = 0;
+export const WRITE = 1;
+export const READ = 2;
 
 /** Guest memory of the driver: queues below, data above. */
 const QUEUES = 0x10_0000;
@@ -193,4 +197,16 @@ export class Driver {
 /** Words 10-12 of a command that names blocks. */
 export function blocks(first: number, count: number, flags = 0): number[] {
   return [first >>> 0, Math.floor(first / 2 ** 32), ((count - 1) | flags) >>> 0];
+}
+
+/** A disk of `count` blocks, each filled with its number. */
+export function numbered(count: number, sectorSize: 512 | 4096 = 512): MemoryDisk {
+  const disk = new MemoryDisk(count * sectorSize, { sectorSize });
+  for (let n = 0; n < count; n++) disk.bytes.fill(n & 0xff, n * sectorSize, (n + 1) * sectorSize);
+  return disk;
+}
+
+/** A field of text, without the blanks that pad it. */
+export function text(bytes: Buffer): string {
+  return bytes.toString("latin1").trimEnd();
 }

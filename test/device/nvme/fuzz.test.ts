@@ -5,9 +5,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { MemoryDisk } from "../../../src/storage/memory.js";
-import { blocks, DATA, Driver, type Entry, PAGE } from "./driver.js";
+import { blocks, DATA, Driver, type Entry, MIB, PAGE } from "./driver.js";
 
-const MIB = 1024 * 1024;
 /** Expiries of the timer after one action: more commands than can be under way cannot be due. */
 const STEPS_MAX = 20_000;
 

@@ -8,7 +8,7 @@ export const EXIT_OK = 0;
 export const EXIT_FAILURE = 1;
 export const EXIT_USAGE = 2;
 export const EXIT_TRIPLE_FAULT = 4;
-export const EXIT_TIMEOUT = 124;
+const EXIT_TIMEOUT = 124;
 export const EXIT_CANCELED = 130;
 
 export interface Report {

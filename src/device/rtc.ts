@@ -19,7 +19,7 @@ import { bytewise } from "./bytewise.js";
 const INDEX_PORT = 0x70;
 const NMI_MASK = 0x80;
 const SIZE = 128;
-export const RTC_LINE = 8;
+const RTC_LINE = 8;
 
 export const RtcRegister = {
   SECONDS: 0x00,

@@ -88,7 +88,7 @@ function controlCharacter(plain: string): number | undefined {
 const word = (scan: number, character: number): number => (scan << 8) | character;
 
 /** Entry of the ring for a key; undefined where it has none. */
-export function keyWord(scan: number, extended: boolean, flags: number): number | undefined {
+function keyWord(scan: number, extended: boolean, flags: number): number | undefined {
   if (extended) return extendedWord(scan, flags);
   const control = (flags & CONTROL) !== 0;
   const alt = (flags & ALT) !== 0;

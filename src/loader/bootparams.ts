@@ -10,7 +10,7 @@ import type { MemoryRegion } from "./e820.js";
 
 export const BOOT_PARAMS_SIZE = 4096;
 const E820_ENTRY = 20;
-export const E820_MAX = 128;
+const E820_MAX = 128;
 /** A boot loader without a number of its own. */
 const LOADER_UNDEFINED = 0xff;
 const VIDEO_MODE_NORMAL = 0xffff;

@@ -5,7 +5,7 @@
 
 import { HypervisorError } from "../support/errors.js";
 
-export const sectorSizes = [512, 4096] as const;
+const sectorSizes = [512, 4096] as const;
 export type SectorSize = (typeof sectorSizes)[number];
 
 /** An operation that is done, or a promise of it. */

@@ -74,7 +74,7 @@ export interface Boot {
 }
 
 /** What the real-time clock shows at power-on. */
-export const POWER_ON = "2026-03-01T12:34:56Z";
+const POWER_ON = "2026-03-01T12:34:56Z";
 
 export async function boot(machine: Machine, session = SESSION): Promise<Boot> {
   const guest = findGuest(machine.flavour)!;

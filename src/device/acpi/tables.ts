@@ -21,7 +21,7 @@ const IO_APIC = 0xfec0_0000;
 
 /** Where the block stands, and how much room the BIOS leaves it. */
 export const ACPI_BASE = 0xf0000;
-export const ACPI_SIZE = 0x8000;
+const ACPI_SIZE = 0x8000;
 
 const ascii = (text: string, size: number): number[] =>
   Array.from({ length: size }, (_, n) => (n < text.length ? text.charCodeAt(n) : 0));

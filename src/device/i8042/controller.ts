@@ -14,8 +14,8 @@ import { Keyboard } from "./keyboard.js";
 import { Translator } from "./keys.js";
 import { Mouse } from "./mouse.js";
 
-export const KEYBOARD_LINE = 1;
-export const MOUSE_LINE = 12;
+const KEYBOARD_LINE = 1;
+const MOUSE_LINE = 12;
 const DATA_PORT = 0x60;
 const COMMAND_PORT = 0x64;
 

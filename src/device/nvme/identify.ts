@@ -8,7 +8,7 @@ import { EVENT_REQUESTS } from "./events.js";
 import { ERROR_ENTRIES } from "./log.js";
 import { COMPLETION_ENTRY_LOG2, MDTS, SUBMISSION_ENTRY_LOG2, VERSION_1_4 } from "./registers.js";
 
-export const IDENTIFY_SIZE = 4096;
+const IDENTIFY_SIZE = 4096;
 /** Kelvin. */
 export const TEMPERATURE_WARNING = 343;
 const TEMPERATURE_CRITICAL = 373;

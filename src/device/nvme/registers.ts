@@ -24,8 +24,6 @@ export const VERSION_1_4 = 0x0001_0400;
 export const IO_QUEUES = 16;
 /** Entries of such a queue. */
 export const QUEUE_ENTRIES_MAX = 1024;
-/** Entries of an admin queue (AQA has 12 bits). */
-export const ADMIN_ENTRIES_MAX = 4096;
 
 /** log2 of the largest page above 4 KiB: CAP.MPSMAX. */
 const MPSMAX = 4;

@@ -11,7 +11,6 @@ import { collectModules } from "./modules.js";
 import { type Architecture, copyOnly, PackageSource } from "./packages.js";
 
 export const FLAVOURS = ["686", "amd64", "cloud-amd64"] as const;
-export type Flavour = (typeof FLAVOURS)[number];
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const FOLDER = join(ROOT, "build/guests/linux");

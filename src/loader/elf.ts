@@ -16,13 +16,15 @@ export interface ElfImage {
   /** Guest-physical address of the entry point. */
   readonly entry: number;
   readonly segments: readonly Segment[];
+  /** Every program header of the file; only those of the segments have been checked. */
+  readonly headers: readonly ProgramHeader[];
 }
 
 export function isElf(bytes: Uint8Array): boolean {
   return bytes.length >= 4 && bytes[0] === 0x7f && bytes[1] === 0x45 && bytes[2] === 0x4c && bytes[3] === 0x46;
 }
 
-interface ProgramHeader {
+export interface ProgramHeader {
   readonly type: number;
   readonly offset: number;
   readonly virtual: number;
@@ -114,12 +116,12 @@ export function parseElf(bytes: Uint8Array): ElfImage {
 
   const headers: ProgramHeader[] = [];
   for (let n = 0; n < count; n++) {
-    const header = readHeader(file, tableAt + n * entrySize, bits);
-    if (header.type === PT_LOAD && header.memorySize > 0) headers.push(header);
+    headers.push(readHeader(file, tableAt + n * entrySize, bits));
   }
-  if (headers.length === 0) invalid("the ELF file has no segment to load");
-  const segments = headers.map((header, n) => toSegment(file, header, n));
-  return { bits, entry: physicalEntry(virtualEntry, headers), segments };
+  const loaded = headers.filter(({ type, memorySize }) => type === PT_LOAD && memorySize > 0);
+  if (loaded.length === 0) invalid("the ELF file has no segment to load");
+  const segments = loaded.map((header, n) => toSegment(file, header, n));
+  return { bits, entry: physicalEntry(virtualEntry, loaded), segments, headers };
 }
 
 /** The entry point is a virtual address in most images and a physical one in kernels linked high. */

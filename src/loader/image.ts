@@ -80,6 +80,11 @@ export class Placement {
   /** Claims every segment, then copies them: a bad image leaves memory untouched. */
   load(segments: readonly Segment[]): void {
     for (const { base, size, what } of segments) this.claim(base, size, what);
+    this.copy(segments);
+  }
+
+  /** Copies segments that have been claimed. */
+  copy(segments: readonly Segment[]): void {
     for (const { base, size, data } of segments) {
       this.#memory.write(base, data);
       if (size > data.length) this.#memory.fill(base + data.length, size - data.length);

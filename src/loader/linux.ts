@@ -56,7 +56,7 @@ function fromElf(bytes: Uint8Array, kind: LinuxEntry | undefined): Kernel {
   const natural = elf.bits === 64 ? "long" : "protected";
   const end = elf.segments.reduce((top, { base, size }) => Math.max(top, base + size), 0);
   if (kind === "pvh") {
-    const entry = findPvhEntry(bytes);
+    const entry = findPvhEntry(bytes, elf);
     if (entry === undefined) unsupported("the kernel has no PVH entry point");
     return { entry, kind, segments: elf.segments, end };
   }
@@ -128,10 +128,7 @@ export function loadLinux(
   const commandLineAt = placement.findLow(alignUp(commandLine.length, PAGE), "the command line");
   const parametersAt = placement.findLow(BOOT_PARAMS_SIZE, "the boot parameters");
 
-  for (const { base, size, data } of kernel.segments) {
-    memory.write(base, data);
-    if (size > data.length) memory.fill(base + data.length, size - data.length);
-  }
+  placement.copy(kernel.segments);
   if (options.initrd !== undefined) memory.write(initrd.base, options.initrd);
   memory.write(commandLineAt, commandLine);
   const told = {

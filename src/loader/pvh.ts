@@ -6,6 +6,7 @@
 
 import { alignUp, ByteReader } from "../support/bytes.js";
 import type { MemoryRegion } from "./e820.js";
+import type { ElfImage } from "./elf.js";
 import { invalid } from "./image.js";
 
 const PT_NOTE = 4;
@@ -17,20 +18,12 @@ const START_SIZE = 56;
 const MODULE_SIZE = 32;
 const MAP_ENTRY_SIZE = 24;
 
-/** Physical entry point by the ELF note of a file that parseElf has accepted. */
-export function findPvhEntry(bytes: Uint8Array): number | undefined {
+/** Physical entry point by the ELF notes of a file; undefined where none names one. */
+export function findPvhEntry(bytes: Uint8Array, { headers }: ElfImage): number | undefined {
   const file = new ByteReader(bytes, invalid);
-  const wide = bytes[4] === 2;
-  const what = "an ELF note";
-  const number = (offset: number): number => (wide ? Number(file.u64(offset, what)) : file.u32(offset, what));
-  const table = number(wide ? 32 : 28);
-  const [entrySize, count] = [wide ? 56 : 32, file.u16(wide ? 56 : 44, what)];
-  for (let n = 0; n < count; n++) {
-    const header = table + n * entrySize;
-    if (file.u32(header, what) !== PT_NOTE) continue;
-    const offset = number(header + (wide ? 8 : 4));
-    const size = number(header + (wide ? 32 : 16));
-    const found = searchNotes(new ByteReader(file.slice(offset, size, what), invalid));
+  for (const { type, offset, fileSize } of headers) {
+    if (type !== PT_NOTE) continue;
+    const found = searchNotes(new ByteReader(file.slice(offset, fileSize, "an ELF note"), invalid));
     if (found !== undefined) return found;
   }
   return undefined;

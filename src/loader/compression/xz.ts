@@ -2,7 +2,7 @@
 // index and a footer. Read is what kernels are packed with: LZMA2, with or without the x86 branch filter,
 // checked by CRC-32 or not at all. The index repeats what the blocks say and is not needed.
 
-import { ByteReader } from "../../support/bytes.js";
+import { alignUp, ByteReader } from "../../support/bytes.js";
 import { crc32 } from "../../support/checksum.js";
 import { invalid, unsupported } from "../image.js";
 import { unfilterX86 } from "./bcj.js";
@@ -80,7 +80,7 @@ export function unpackXz(bytes: Uint8Array, size: number): Uint8Array {
     const { inputEnd, outputEnd } = decodeLzma2(bytes, header.end, output, position);
     const block = output.subarray(position, outputEnd);
     if (header.x86) unfilterX86(block);
-    at = header.end + Math.ceil((inputEnd - header.end) / 4) * 4;
+    at = header.end + alignUp(inputEnd - header.end, 4);
     if (check === CHECK_CRC32) {
       if (file.u32(at, "the check of an XZ block") !== crc32(block)) invalid("an XZ block has a wrong checksum");
       at += 4;

@@ -109,7 +109,7 @@ export class Bios implements Device {
     const { services, disks } = state as { services: unknown; disks: unknown[] };
     if (disks.length !== this.#drives.length) {
       throw new HypervisorError(
-        "invalid-argument",
+        "incompatible-state",
         `the saved state has ${disks.length} BIOS disks, this machine ${this.#drives.length}: give it the same ones first`,
       );
     }

@@ -53,7 +53,7 @@ export class MemoryDisk implements Disk {
     if (this.readOnly) return;
     if (!(state instanceof Uint8Array) || state.length !== this.length) {
       throw new HypervisorError(
-        "invalid-argument",
+        "incompatible-state",
         `the saved contents of disk "${this.name}" are not ${this.length} bytes: restore into a disk of the same size`,
       );
     }

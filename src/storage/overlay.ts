@@ -116,7 +116,7 @@ export class OverlayDisk implements Disk {
   restore(state: unknown): void {
     if (!Array.isArray(state)) {
       throw new HypervisorError(
-        "invalid-argument",
+        "incompatible-state",
         `the saved contents of disk "${this.name}" are not a list of blocks`,
       );
     }

@@ -138,6 +138,13 @@ describe("access", () => {
   });
 });
 
+test("the saved contents of another disk are refused", async () => {
+  const saved = new MemoryDisk(1024).save();
+  for (const disk of [new MemoryDisk(512), new OverlayDisk(512)]) {
+    expect((await failure(() => disk.restore(saved))).code).toBe("incompatible-state");
+  }
+});
+
 describe("overlay", () => {
   test("leaves its base alone and survives a round trip of its state", () => {
     const bytes = new Uint8Array(0x40000).fill(9);

@@ -9,6 +9,7 @@
 // 8259A lines 10 (INTA, INTC) and 11 (INTB, INTD), which are level-triggered.
 
 import type { Device, DeviceBus } from "../../partition/device.js";
+import { alignUp } from "../../support/bytes.js";
 import { HypervisorError } from "../../support/errors.js";
 import type { Bar, PciFunction } from "./function.js";
 import { HostBridge } from "./host-bridge.js";
@@ -113,7 +114,7 @@ export class PciBus implements Device {
       // The largest first: then none needs a gap for its alignment.
       for (const { bar } of [...slot.regions].sort((a, b) => b.bar.size - a.bar.size)) {
         const next = bar.kind === "memory" ? memory : port;
-        const base = Math.ceil(next / bar.size) * bar.size;
+        const base = alignUp(next, bar.size);
         const end = bar.kind === "memory" ? MEMORY_WINDOW.end : PORT_WINDOW.end;
         if (base + bar.size > end) continue;
         this.#setBase(slot, bar, base);
@@ -206,7 +207,7 @@ export class PciBus implements Device {
       present.every((slot, n) => slot.fn.name === slots[n].name && slot.device === slots[n].device);
     if (!same) {
       throw new HypervisorError(
-        "invalid-argument",
+        "incompatible-state",
         `the saved state has the PCI functions ${slots.map(({ device, name }) => `${device} ${name}`).join(", ")}, ` +
           `this bus ${present.map(({ device, fn }) => `${device} ${fn.name}`).join(", ")}: build the same bus first`,
       );

@@ -17,6 +17,7 @@ export { TestDevice } from "./device/test-device.js";
 export { type ScreenCursor, Vga } from "./device/vga/vga.js";
 export type { CoreSource } from "./engine/module.js";
 export { Bios, type BiosOptions, resetRom } from "./firmware/bios.js";
+export { isDisketteSize } from "./firmware/drive.js";
 export { attachBios, type BiosDisks, startBios } from "./firmware/start.js";
 export type { ImageFormat, LoadedImage, StartMode } from "./loader/image.js";
 export type { LinuxEntry } from "./loader/linux.js";

@@ -13,6 +13,7 @@ import {
   Hypervisor,
   HypervisorError,
   type ImageFormat,
+  isDisketteSize,
   type LinuxEntry,
   type LoadedImage,
   loadImage,
@@ -105,8 +106,6 @@ export interface Machine {
 
 const SECTOR = 512;
 const SIGNATURE_AT = 510;
-/** Capacities of diskettes in KiB; any other image is a hard disk. */
-const DISKETTES = [160, 180, 320, 360, 720, 1200, 1440, 2880];
 
 /** A flat image that is a disk with a boot sector, and that no option makes something else: the BIOS boots it. */
 function isBootDisk(bytes: Uint8Array, format: ImageFormat, options: MachineOptions): boolean {
@@ -119,7 +118,7 @@ function isBootDisk(bytes: Uint8Array, format: ImageFormat, options: MachineOpti
 /** Puts the image into a drive and enters the BIOS. What the guest writes to the disk stays in memory. */
 function bootByBios(partition: Partition, pc: Pc, name: string, bytes: Uint8Array): LoadedImage {
   const disk = new MemoryDisk(bytes, { name });
-  const kind = DISKETTES.includes(bytes.length / 1024) ? "diskettes" : "disks";
+  const kind = isDisketteSize(bytes.length) ? "diskettes" : "disks";
   attachBios(partition, pc, { [kind]: [disk] });
   startBios(partition);
   const { registers } = partition.processors[0];

@@ -27,6 +27,11 @@ const DISKETTES: Readonly<Record<number, Geometry & { readonly type: number }>> 
 };
 const DISKETTE_1440K = 4;
 
+/** An image of so many bytes is one of a diskette. */
+export function isDisketteSize(length: number): boolean {
+  return Object.hasOwn(DISKETTES, length / SECTOR);
+}
+
 function hardDiskGeometry(sectors: number): Geometry {
   const perTrack = 63;
   const heads = [16, 32, 64, 128].find((count) => sectors <= CYLINDERS_MAX * count * perTrack) ?? 255;

@@ -111,11 +111,6 @@ export function rmForms(name: string, opcode: readonly number[], options: Partia
   return [form(`${name}_r`, opcode, { ...options, rm: "reg" }), form(`${name}_m`, opcode, { ...options, rm: "mem" })];
 }
 
-/** The forms at each of `sizes`, 8-bit opcode even and the others odd where `byteBit` is set. */
-export function sized(sizes: readonly Size[], make: (size: Size) => Form | Form[]): Form[] {
-  return sizes.flatMap(make);
-}
-
 export const WDQ: readonly Size[] = [2, 4, 8];
 export const BWDQ: readonly Size[] = [1, 2, 4, 8];
 export const DQ: readonly Size[] = [4, 8];

@@ -112,7 +112,7 @@ function settled(name: string, ours: number, theirs: number): boolean {
   return (ours & ~0x100) === theirs && (ours & 0x1800) === 0x1800;
 }
 
-export function compareReports(ours: Uint8Array, theirs: Uint8Array): string[] {
+function compareReports(ours: Uint8Array, theirs: Uint8Array): string[] {
   const a = new DataView(ours.buffer, ours.byteOffset, ours.byteLength);
   const b = new DataView(theirs.buffer, theirs.byteOffset, theirs.byteLength);
   const differences: string[] = [];

@@ -83,7 +83,7 @@ const kindOf = (differences: readonly string[]): string =>
 
 const NAMES = ["ax", "cx", "dx", "bx", "sp", "bp", "si", "di"];
 
-export function disassemble(bytes: Uint8Array, bits: number, ip: bigint): string {
+function disassemble(bytes: Uint8Array, bits: number, ip: bigint): string {
   const decoder = new Decoder(bits, bytes, 0);
   decoder.ip = ip;
   const instruction = decoder.decode();

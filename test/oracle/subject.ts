@@ -237,7 +237,7 @@ const LOOPS = 255;
 const WITH_ERROR = new Set([8, 10, 11, 12, 13, 14, 17]);
 
 /** Linear address of an offset in the concatenated windows. */
-export function linearOf(offset: number): number {
+function linearOf(offset: number): number {
   if (offset >= Region.LOW) return LOW + offset - Region.LOW;
   return offset >= Region.DATA ? DATA + offset - Region.DATA : CODE + offset;
 }

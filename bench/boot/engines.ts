@@ -5,6 +5,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { LinuxGuest } from "../../test/guest/linux/guest.js";
+import { BOCHS } from "./bochs.js";
 
 export interface Engine {
   readonly name: string;
@@ -72,4 +73,4 @@ const QEMU: Engine = {
 const qemu = (guest: LinuxGuest): string => (guest.flavour === "686" ? "qemu-system-i386" : "qemu-system-x86_64");
 
 /** The first one is what the others are compared with. */
-export const ENGINES: readonly Engine[] = [ringfence("host"), ringfence("guest"), v86(true), v86(false), QEMU];
+export const ENGINES: readonly Engine[] = [ringfence("host"), ringfence("guest"), v86(true), v86(false), QEMU, BOCHS];

@@ -126,7 +126,7 @@ export class Chipset {
 
   /** A message-signalled interrupt; addresses outside FEExxxxxh reach no interrupt controller. */
   message(address: number, data: number): void {
-    this.#core.exports.message(address >>> 0, data >>> 0);
+    if (address <= 0xffff_ffff) this.#core.exports.message(address, data);
   }
 
   setA20(open: boolean): void {
@@ -166,8 +166,14 @@ export class Chipset {
   saveInput(): Uint8Array[][] {
     return this.#input.map((queue) => queue.map((chunk) => chunk.slice()));
   }
+  checkInput(saved: readonly (readonly Uint8Array[])[]): void {
+    if (saved.length === this.#input.length && saved.every((queue) => queue.every(ArrayBuffer.isView))) return;
+    throw new HypervisorError("incompatible-state", "the saved input of the serial ports is not made of bytes");
+  }
   restoreInput(saved: readonly (readonly Uint8Array[])[]): void {
-    for (const [n, queue] of this.#input.entries()) queue.splice(0, queue.length, ...(saved[n] ?? []));
+    for (const [n, queue] of this.#input.entries()) {
+      queue.splice(0, queue.length, ...saved[n].map((chunk) => Uint8Array.from(chunk)));
+    }
   }
 
   /** Queues bytes for the guest to receive. */

@@ -516,6 +516,7 @@ export class Partition {
     }
     checkCore(this.#core, saved.core, this.processors.length);
     this.#timers.check(saved.timers);
+    this.chipset.checkInput(saved.input);
     restoreCore(this.#core, saved.core);
     this.#turn = saved.core.turn;
     this.#ending = undefined;

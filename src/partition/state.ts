@@ -33,12 +33,16 @@ const CHIPSET_VISIBLE: readonly Piece[] = [
   [v.POST_CODE, v.DEBUGCON_WRITTEN],
   [v.LAPICS, v.INTERRUPT_PATH_END],
 ];
-/** Variables of the scheduler and the clock, and the answers to an instruction that is not finished. */
-const VARIABLES: readonly Piece[] = [
+/** Variables of the scheduler and the clock. */
+const SCHEDULER: readonly Piece[] = [
   [v.TURN_LEFT, v.TURN_LEFT + 4],
   [v.CLOCK, v.CLOCK + 8],
   [v.SIGNALS, v.SIGNALS + 4],
   [v.SKIPPED, v.SKIPPED + 8],
+];
+/** The same and the answers to an instruction that is not finished: how many, whose, and what they are. */
+const VARIABLES: readonly Piece[] = [
+  ...SCHEDULER,
   [v.REPLAY_COUNT, v.REPLAY_PROCESSOR + 4],
   [v.REPLAY, v.REPLAY + v.REPLAY_MAX * 8],
 ];
@@ -75,7 +79,7 @@ function copyOut(core: Core, pieces: readonly Piece[]): Uint8Array {
 }
 
 function checkSize(bytes: Uint8Array, pieces: readonly Piece[], what: string): void {
-  if (bytes.length !== sizeOf(pieces)) {
+  if (!ArrayBuffer.isView(bytes) || bytes.length !== sizeOf(pieces)) {
     throw new HypervisorError(
       "incompatible-state",
       `saved ${what} of ${bytes.length} bytes, not ${sizeOf(pieces)}: another version of the engine wrote it`,
@@ -146,15 +150,21 @@ export function saveCore(core: Core, processors: number, turn: number): SavedCor
 
 /** Fails with nothing changed unless a saved core fits this one. */
 export function checkCore(core: Core, saved: SavedCore, processors: number): void {
-  if (saved.processors.length !== processors || !(saved.turn >= 0 && saved.turn < processors)) {
+  if (saved.processors.length !== processors) {
     throw new HypervisorError("incompatible-state", `${saved.processors.length} saved processors, not ${processors}`);
   }
   for (const state of saved.processors) checkSize(state, PROCESSOR, "processor");
   checkSize(saved.chipset, CHIPSET, "chipset");
   checkSize(saved.variables, VARIABLES, "variables");
+  const { buffer, byteOffset } = saved.variables;
+  const replay = new DataView(buffer, byteOffset + sizeOf(SCHEDULER));
+  const [count, owner] = [replay.getUint32(0, true), replay.getUint32(4, true)];
+  if (![saved.turn, owner].every((n) => Number.isInteger(n) && n >= 0 && n < processors) || count > v.REPLAY_MAX) {
+    throw new HypervisorError("incompatible-state", "the saved turn or answers are of processors that do not exist");
+  }
   const { frames, bytes } = saved.memory;
   const ordered = frames.every((frame, i) => frame < core.plan.ramFrames && (i === 0 || frame > frames[i - 1]));
-  if (!ordered || bytes.length !== frames.length * PAGE) {
+  if (!ordered || !ArrayBuffer.isView(bytes) || bytes.length !== frames.length * PAGE) {
     throw new HypervisorError("incompatible-state", "the saved memory is not made of frames of this partition");
   }
 }
@@ -190,7 +200,7 @@ export function digestCore(core: Core, processors: number, turn: number): string
     add(PROCESSOR);
   }
   add(CHIPSET_VISIBLE);
-  add(VARIABLES.slice(0, 4));
+  add(SCHEDULER);
   core.exports.digest(v.A20_MASK, 8);
   core.exports.digest(core.plan.ramBase, core.plan.limit - core.plan.ramBase);
   return core.value(0).toString(16).padStart(16, "0");

@@ -10,6 +10,8 @@ import type { DeviceTimer } from "./device.js";
 export type SavedTimer = readonly [deadline: number, tick: number] | null;
 
 const NANOSECONDS = 1_000_000_000;
+/** Deadlines from here on never come. */
+const TICK_MAX = Number.MAX_SAFE_INTEGER;
 /** The cell's value for "never". */
 const NEVER = 0xffff_ffff_ffff_ffffn;
 
@@ -65,13 +67,22 @@ export class Timers {
   }
 
   #publish(): void {
-    let earliest = Number.POSITIVE_INFINITY;
-    for (const timer of this.#timers) {
-      if (timer.deadline !== undefined && timer.tick < earliest) earliest = timer.tick;
-    }
-    if (earliest > Number.MAX_SAFE_INTEGER) this.#core.setU64(v.HOST_DEADLINE, NEVER);
-    else this.#core.setNumber(v.HOST_DEADLINE, earliest);
+    const earliest = this.#earliest();
+    if (earliest === undefined) this.#core.setU64(v.HOST_DEADLINE, NEVER);
+    else this.#core.setNumber(v.HOST_DEADLINE, earliest.tick);
     this.#core.exports.schedule();
+  }
+
+  /** The timer that fires first, of several the one that was created first. */
+  #earliest(): Timer | undefined {
+    let earliest: Timer | undefined;
+    let tick = TICK_MAX;
+    for (const timer of this.#timers) {
+      if (timer.deadline === undefined || !(timer.tick < tick)) continue;
+      earliest = timer;
+      tick = timer.tick;
+    }
+    return earliest;
   }
 
   /** Deadlines in the order of creation; null where a timer is not set. */
@@ -79,13 +90,18 @@ export class Timers {
     return this.#timers.map(({ deadline, tick }) => (deadline === undefined ? null : [deadline, tick]));
   }
 
-  /** Fails unless as many timers were saved as there are. */
+  /** Fails unless as many timers were saved as there are, each due at a whole tick. */
   check(saved: readonly SavedTimer[]): void {
-    if (saved.length === this.#timers.length) return;
-    throw new HypervisorError(
-      "incompatible-state",
-      `${saved.length} saved timers, not ${this.#timers.length}: the devices are not those of the saved partition`,
-    );
+    if (saved.length !== this.#timers.length) {
+      throw new HypervisorError(
+        "incompatible-state",
+        `${saved.length} saved timers, not ${this.#timers.length}: the devices are not those of the saved partition`,
+      );
+    }
+    for (const timer of saved) {
+      if (timer === null || timer[1] >= TICK_MAX || (Number.isInteger(timer[1]) && timer[1] >= 0)) continue;
+      throw new HypervisorError("incompatible-state", `a saved timer is due at tick ${timer[1]}, which does not exist`);
+    }
   }
 
   restore(saved: readonly SavedTimer[]): void {
@@ -98,14 +114,10 @@ export class Timers {
   /** Fires what is due, in the order of deadlines and then of creation. */
   expire(): void {
     const now = this.#core.getNumber(v.CLOCK);
-    const due = this.#timers
-      .filter((timer) => timer.deadline !== undefined && timer.tick <= now)
-      .sort((a, b) => a.tick - b.tick);
-    for (const timer of due) {
-      // An earlier one may have set or cancelled it.
-      if (timer.deadline === undefined || timer.tick > now) continue;
-      timer.deadline = undefined;
-      timer.expired();
+    // One may set or cancel those behind it; what is set now is due later.
+    for (let due = this.#earliest(); due !== undefined && due.tick <= now; due = this.#earliest()) {
+      due.deadline = undefined;
+      due.expired();
     }
     this.#publish();
   }

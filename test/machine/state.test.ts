@@ -207,4 +207,40 @@ describe("a saved partition", () => {
     );
     expect(codeOf(() => partition.restore({ ...saved, version: 2 as unknown as 1 }))).toBe("incompatible-state");
   });
+
+  it("is refused with nothing changed where it is malformed", async () => {
+    const { partition } = await busy();
+    runTo(partition, 300_000);
+    const saved = partition.save();
+    runTo(partition, 400_000);
+    const hash = partition.hash();
+    const { core } = saved;
+    // Turn, clock, signals and skipped time come before the count of answers and their processor.
+    const answers = (count: number, processor: number): Uint8Array => {
+      const variables = core.variables.slice();
+      new DataView(variables.buffer).setUint32(24, count, true);
+      new DataView(variables.buffer).setUint32(28, processor, true);
+      return variables;
+    };
+    const malformed: Record<string, unknown>[] = [
+      ...[0.5, -1, 2, Number.NaN].map((turn) => ({ core: { ...core, turn } })),
+      { core: { ...core, variables: answers(129, 0) } },
+      { core: { ...core, variables: answers(1, 2) } },
+      { core: { ...core, processors: core.processors.slice(1) } },
+      { core: { ...core, processors: core.processors.map((bytes) => Array.from(bytes)) } },
+      { core: { ...core, memory: { ...core.memory, bytes: core.memory.bytes.subarray(1) } } },
+      { core: { ...core, memory: { ...core.memory, frames: core.memory.frames.slice().reverse() } } },
+      ...[0.5, -1, Number.NaN].map((tick) => ({ timers: [[tick, tick]] })),
+      { timers: [] },
+      { input: [[]] },
+      { input: [["text"], []] },
+    ];
+    for (const part of malformed) {
+      expect(codeOf(() => partition.restore({ ...saved, ...part } as typeof saved))).toBe("incompatible-state");
+      expect(partition.hash()).toBe(hash);
+    }
+    expect(
+      codeOf(() => partition.restore({ ...saved, core: { ...core, variables: answers(128, 1) } })),
+    ).toBeUndefined();
+  });
 });

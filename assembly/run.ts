@@ -12,6 +12,7 @@ import { canWake, expireTimers, isHostDue } from "./chipset/clock";
 import { acknowledge, hasInterrupt, interruptPending, updatePending } from "./chipset/interrupts";
 import { cellOf } from "./chipset/processors";
 import { hasSignal, takeSignal } from "./chipset/signals";
+import { eventsWait } from "./execute/shadow";
 import { interpret } from "./interpret/interpret";
 import { enterStep } from "./interpret/enter";
 import {
@@ -133,15 +134,7 @@ function handleFault(): u32 {
 
 /** Something may have to be delivered or reported before an instruction. */
 @inline function eventsPending(): bool {
-  return (
-    (load<u32>(INJECT) |
-      load<u32>(TRAP_PENDING) |
-      load<u32>(NMI_PENDING) |
-      load<u32>(INTERRUPT_REQUEST) |
-      load<u32>(WANT_WINDOW) |
-      (load<u32>(SINGLE_STEP) & ~RF)) != 0 ||
-    interruptPending()
-  );
+  return eventsWait() || (load<u32>(SINGLE_STEP) & ~RF) != 0;
 }
 
 /** Delivers at most one event that is due before the next instruction. True if something was done. */

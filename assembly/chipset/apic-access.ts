@@ -4,29 +4,38 @@
 //   IA32_APIC_BASE   MAXPHYADDR-1:12 base | 11 enabled | 10 x2APIC | 8 bootstrap processor
 //
 // Registers are 32 bits wide at multiples of 16. What addresses them otherwise is undefined by the manuals: reads
-// give the bytes of the register, writes that do not cover it are dropped.
+// give the bytes of the register, and writes elsewhere are dropped, as are those that do not cover a register of
+// the local APIC.
 
 import { CURRENT_PROCESSOR, MSR_APIC_BASE, PHYSICAL_BITS } from "../layout";
 import { connectApic } from "../vcpu/apic";
 import { raiseGP } from "../vcpu/fault";
-import { IA32_APIC_BASE, IA32_TSC_DEADLINE, IA32_X2APIC } from "../x86/msr";
+import {
+  APIC_BASE_BSP,
+  APIC_BASE_ENABLED,
+  APIC_BASE_EXTENDED,
+  IA32_APIC_BASE,
+  IA32_TSC_DEADLINE,
+  IA32_X2APIC,
+} from "../x86/msr";
 import { IOAPIC_BASE, ioapicRead, ioapicWrite } from "./ioapic";
 import { initLapic, reportError, update } from "./lapic";
-import { APIC_BASE_ENABLED, APIC_BASE_EXTENDED, ESR_REGISTER, ICR_HIGH, ICR_LOW, lapic } from "./lapic-block";
+import { ESR_REGISTER, ICR_HIGH, ICR_LOW, lapic } from "./lapic-block";
 import {
   entryWritable,
+  ICR_WRITABLE,
   isRegister,
   readRegister,
   Register,
   sendCommand,
+  SVR_WRITABLE,
   writeRegister,
   writeTaskPriority,
 } from "./lapic-registers";
-import { armTimer, tscDeadline, writeTscDeadline } from "./lapic-timer";
+import { armTimer, DIVIDE_WRITABLE, tscDeadline, writeTscDeadline } from "./lapic-timer";
 import { hasApic, hasIoApic } from "../vcpu/presence";
 import { schedule } from "./schedule";
 
-const APIC_BASE_BSP: u64 = 1 << 8;
 const PAGE_MASK: u64 = ~(<u64>0xfff);
 
 @inline function own(): usize { return lapic(load<u32>(CURRENT_PROCESSOR)); }
@@ -44,7 +53,7 @@ const PAGE_MASK: u64 = ~(<u64>0xfff);
 
 function claims(gpa: u64): bool { return isLocal(gpa) || (hasIoApic() && (gpa & PAGE_MASK) == IOAPIC_BASE); }
 
-function readMemory(gpa: u64, size: u32): u64 {
+function readMemory(gpa: u64): u64 {
   const offset = <u32>gpa & 0xff0;
   const byte = <u32>gpa & 0xf;
   if (byte > 3) return 0;
@@ -115,8 +124,8 @@ function writableBits(register: u32): i64 {
     case Register.TPR: return 0xff;
     case Register.EOI:
     case Register.ESR: return 0;
-    case Register.SVR: return 0x3ff;
-    case Register.ICR_LOW: return 0xc_cfff;
+    case Register.SVR: return SVR_WRITABLE;
+    case Register.ICR_LOW: return ICR_WRITABLE;
     case Register.LVT_TIMER:
     case Register.LVT_THERMAL:
     case Register.LVT_PERFORMANCE:
@@ -124,7 +133,7 @@ function writableBits(register: u32): i64 {
     case Register.LVT_LINT1:
     case Register.LVT_ERROR: return entryWritable(register);
     case Register.TIMER_INITIAL: return 0xffff_ffff;
-    case Register.TIMER_DIVIDE: return 0xb;
+    case Register.TIMER_DIVIDE: return DIVIDE_WRITABLE;
     case Register.SELF_IPI: return 0xff;
     default: return -1;
   }
@@ -170,7 +179,7 @@ function tscChanged(): void {
 /** Gives the rooms to the left their way in. */
 export function startApic(): void {
   const owns: (gpa: u64) => bool = claims;
-  const read: (gpa: u64, size: u32) => u64 = readMemory;
+  const read: (gpa: u64) => u64 = readMemory;
   const write: (gpa: u64, size: u32, value: u64) => void = writeMemory;
   const rdmsr: (index: u32) => u64 = readMsr;
   const wrmsr: (index: u32, value: u64) => bool = writeMsr;

@@ -6,15 +6,15 @@
 
 import { DFR, ID, isX2Apic, lapic, LDR, logicalX2 } from "./lapic-block";
 
-export const EVERYBODY_8: u32 = 0xff;
-export const EVERYBODY_32: u32 = 0xffff_ffff;
+const EVERYBODY_8: u32 = 0xff;
+const EVERYBODY_32: u32 = 0xffff_ffff;
 /** DFR 31:28 of the flat model. */
 const FLAT: u32 = 0xf;
 /** Cluster number that names all clusters. */
 const EVERY_CLUSTER: u32 = 0xf;
 
 /** Identifier of processor n. */
-export function apicId(n: u32): u32 { return isX2Apic(n) ? n : load<u32>(lapic(n), ID) >> 24; }
+function apicId(n: u32): u32 { return isX2Apic(n) ? n : load<u32>(lapic(n), ID) >> 24; }
 
 function matchesLogical(n: u32, destination: u32): bool {
   if (isX2Apic(n)) {

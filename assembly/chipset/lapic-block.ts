@@ -7,6 +7,7 @@
 //   ESR 4 redirectable | 5 illegal vector sent | 6 received | 7 illegal register
 
 import { LAPIC_SIZE, LAPICS, MSR_APIC_BASE } from "../layout";
+import { APIC_BASE_ENABLED, APIC_BASE_EXTENDED } from "../x86/msr";
 import { cellOf } from "./processors";
 
 export const ID: usize = 0x00;
@@ -62,8 +63,6 @@ export const SVR_ENABLED: u32 = 1 << 8;
 export const ESR_SENT_VECTOR: u32 = 1 << 5;
 export const ESR_RECEIVED_VECTOR: u32 = 1 << 6;
 export const ESR_REGISTER: u32 = 1 << 7;
-export const APIC_BASE_EXTENDED: u64 = 1 << 10;
-export const APIC_BASE_ENABLED: u64 = 1 << 11;
 /** The first vector that an interrupt may have. */
 export const FIRST_VECTOR: u32 = 16;
 

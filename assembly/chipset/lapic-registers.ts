@@ -71,11 +71,11 @@ export const enum Register {
 /** An integrated APIC with six LVT entries. */
 const VERSION: u32 = 0x0005_0014;
 const DFR_ONES: u32 = 0x0fff_ffff;
-const SVR_WRITABLE: u32 = 0x3ff;
+export const SVR_WRITABLE: u32 = 0x3ff;
 const ICR_LOGICAL: u32 = 1 << 11;
 const ICR_ASSERT: u32 = 1 << 14;
 const ICR_LEVEL: u32 = 1 << 15;
-const ICR_WRITABLE: u32 = 0xc_cfff;
+export const ICR_WRITABLE: u32 = 0xc_cfff;
 
 const enum Shorthand {
   NONE = 0,
@@ -205,7 +205,7 @@ function writeEntry(apic: usize, register: u32, value: u32): void {
   update(apic);
 }
 
-export function writeEndOfInterrupt(apic: usize): void {
+function writeEndOfInterrupt(apic: usize): void {
   const level = endOfInterrupt(apic);
   if (level != 0 && hasIoApic()) ioapicEndOfInterrupt(level);
 }

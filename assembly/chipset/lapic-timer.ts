@@ -18,6 +18,8 @@ import {
 import { cellOf } from "./processors";
 import { LAPIC_DEADLINE, NEVER, schedule } from "./schedule";
 
+export const DIVIDE_WRITABLE: u32 = 0xb;
+
 const enum TimerMode {
   ONE_SHOT = 0,
   PERIODIC = 1,
@@ -109,7 +111,7 @@ export function writeInitialCount(apic: usize, value: u32): void {
 export function writeDivide(apic: usize, value: u32): void {
   settleTimer(apic);
   const count = timerCount(apic);
-  store<u32>(apic, value & 0xb, TIMER_DIVIDE);
+  store<u32>(apic, value & DIVIDE_WRITABLE, TIMER_DIVIDE);
   if (count != 0) {
     const done = <u64>(load<u32>(apic, TIMER_INITIAL) - count) << divideShift(apic);
     store<u64>(apic, clock() - done, TIMER_START);

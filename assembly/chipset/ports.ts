@@ -2,11 +2,10 @@
 // that a device of this partition claims, so one look-up decides between core and host. Accesses wider
 // than a register are split into bytes as the bus does, except for the ports that take any width.
 
-import { PORT_MAP, PROCESSOR_COUNT } from "../layout";
+import { PORT_MAP } from "../layout";
 import { faulted } from "../vcpu/state";
 import { coprocessorWrite, isCoprocessorPort } from "./coprocessor";
 import { ioapicReset } from "./ioapic";
-import { resetLapic } from "./lapic";
 import { picRead, picReset, picWrite } from "./pic";
 import { pitRead, pitReset, pitWrite } from "./pit";
 import { schedule } from "./schedule";
@@ -22,9 +21,8 @@ export { uartInput } from "./uart";
   return ((<u32>load<u8>(<usize>((port & 0xffff) >> 3), PORT_MAP) >> (port & 7)) & 1) != 0;
 }
 
-/** State of all core devices after power-on. */
+/** State of all core devices after power-on, but for the local APICs, which are reset with their processors. */
 export function chipsetReset(): void {
-  for (let n: u32 = 0; n < load<u32>(PROCESSOR_COUNT); n++) resetLapic(n);
   ioapicReset();
   picReset();
   pitReset();

@@ -2,14 +2,12 @@
 
 import {
   addressSize,
-  allowLock,
   byte,
   code64,
   immediate,
   invalid,
   operandSize,
   peek,
-  prefix66,
   repeat,
   rex,
   signed16,

@@ -4,7 +4,6 @@
 
 import { ACTIVITY, CONTEXT_STALE, INTERCEPTS, PROCESSOR_COUNT, RECLIP, TURN_LEFT } from "../layout";
 import { uopImm, uopSize } from "../decode/uop";
-import { interruptPending } from "../chipset/interrupts";
 import { portIsCore, portRead, portWrite } from "../chipset/ports";
 import { notePortAccess } from "../vcpu/debug";
 import { EXIT_WRITE, ExitReason, hostAccess } from "../vcpu/exit";
@@ -13,6 +12,7 @@ import { INTERCEPT_HLT } from "../vcpu/intercept";
 import { ioAllowed } from "../vcpu/ioperm";
 import { RAX, RCX, RDX, cpl, faulted, reg16, reg32, regRead, regWrite } from "../vcpu/state";
 import { Activity, Status } from "../vcpu/status";
+import { eventsWait } from "./shadow";
 
 /** Reads `bytes` from a port with permission granted; test faulted(). `flags`: ExitFlag bits. */
 export function portInput(port: u32, bytes: u32, flags: u32): u32 {
@@ -28,9 +28,9 @@ export function portOutput(port: u32, bytes: u32, value: u32, flags: u32): bool 
   notePortAccess(port, bytes);
   return true;
 }
-/** A write to a device of the core may have raised an interrupt, set a timer or moved A20: then the run loop must look. */
+/** A write to a device of the core may have raised an interrupt or NMI, set a timer or moved A20: then the run loop must look. */
 @inline export function afterOutput(port: u32): i32 {
-  return portIsCore(port) && (interruptPending() || (load<u32>(CONTEXT_STALE) | load<u32>(RECLIP)) != 0) ? Status.SYNC : Status.NEXT;
+  return portIsCore(port) && (eventsWait() || (load<u32>(CONTEXT_STALE) | load<u32>(RECLIP)) != 0) ? Status.SYNC : Status.NEXT;
 }
 
 function input(u: usize, port: u32): i32 {

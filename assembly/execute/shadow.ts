@@ -17,7 +17,7 @@ export function castShadow(kind: Shadow): i32 {
 }
 
 /** An event waits for its turn between two instructions. */
-export function eventsWait(): bool {
+@inline export function eventsWait(): bool {
   const events =
     load<u32>(INJECT) |
     load<u32>(TRAP_PENDING) |

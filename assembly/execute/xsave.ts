@@ -12,12 +12,12 @@ import { uopSeg, uopSize } from "../decode/uop";
 import { advance, dataAccess, probeRead, probeWrite, readData, writeData } from "../vcpu/access";
 import { effectiveAddress, linear, linearForWrite } from "../vcpu/address";
 import { clearFault, raiseGP, raiseNM, raiseUD } from "../vcpu/fault";
-import { cpl, cr0, cr4, faulted, isCode64, RAX, RCX, RDX, reg32, segEffective, setReg32 } from "../vcpu/state";
+import { cpl, cr0, cr4, faulted, RAX, RCX, RDX, reg32, segEffective, setReg32 } from "../vcpu/state";
 import { Status } from "../vcpu/status";
 import { CR0_TS, CR4_OSXSAVE } from "../x86/control";
 import { MXCSR_DEFAULT, XCR0_IMPLEMENTED, XCR0_SSE, XCR0_X87, XSAVE_HEADER, XSAVE_SIZE } from "../x86/xsave";
 import { initialize } from "./x87/environment";
-import { MXCSR_MASK, putLegacy, takeLegacy } from "./x87/fxsave";
+import { MXCSR_MASK, putLegacy, putXmm, takeLegacy, takeXmm, XMM_AT, xmmEnd } from "./x87/fxsave";
 import { CONTROL_INITIAL } from "./x87/registers";
 import { readSpanAt, SPAN, writeSpanAt } from "./x87/span";
 
@@ -26,7 +26,6 @@ const ALIGNMENT: u32 = 64;
 // Places in the legacy area.
 const MXCSR_AT: u32 = 24;
 const REGISTERS_AT: u32 = 32;
-const XMM_AT: u32 = 160;
 
 /** How a component that is not in use is treated, and what the header says. */
 const enum Saving {
@@ -74,7 +73,6 @@ function isWritable(at: u64, seg: u32): bool {
   const last = advance(at, XSAVE_SIZE - 1, dataAccess());
   return probeWrite(at, 1, seg) && probeWrite(last, 1, seg) && writeSpanAt(at, seg, XSAVE_SIZE, false);
 }
-@inline function xmmBytes(): u32 { return isCode64() ? 16 * 16 : 8 * 16; }
 /** Writes a part of SPAN to its place. The area has been checked: only a device can refuse. */
 function put(at: u64, seg: u32, from: u32, to: u32): bool {
   for (let offset = from; offset < to; offset += 8) {
@@ -102,11 +100,9 @@ function save(u: usize, saving: Saving): i32 {
     bits |= readData<u64>(header, seg) & ~components;
     if (faulted()) return Status.FAULT;
   }
-  const end = XMM_AT + xmmBytes();
+  const end = xmmEnd();
   putLegacy(uopSize(u) == 3);
-  for (let offset = XMM_AT; offset < end; offset += 16) {
-    v128.store(SPAN + offset, v128.load(YMM + ((offset - XMM_AT) << 1)));
-  }
+  putXmm(end);
   if ((written & XCR0_X87) != 0) {
     if (!put(at, seg, 0, MXCSR_AT) || !put(at, seg, REGISTERS_AT, XMM_AT)) return Status.FAULT;
   }
@@ -160,10 +156,9 @@ export function xrstor(u: usize): i32 {
   else if ((components & XCR0_X87) != 0) initializeX87();
   if ((components & XCR0_SSE) == 0) return Status.NEXT;
   store<u32>(MXCSR, takesControl ? control : MXCSR_DEFAULT);
-  for (let offset: u32 = 0; offset < xmmBytes(); offset += 16) {
-    const value = (present & XCR0_SSE) != 0 ? v128.load(SPAN + XMM_AT + offset) : i64x2.splat(0);
-    v128.store(YMM + (offset << 1), value);
-  }
+  const end = xmmEnd();
+  if ((present & XCR0_SSE) == 0) memory.fill(SPAN + XMM_AT, 0, end - XMM_AT);
+  takeXmm(end);
   return Status.NEXT;
 }
 

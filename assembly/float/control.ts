@@ -17,7 +17,7 @@
 //   FAdd, FSub, FMul, FDiv(a, b): F   FSqrt(a): F   FMin, FMax(a, b): F
 //   FCompare(a, b, signalling): Relation (the ZF PF CF of COMISS; QNaN raises IE only when signalling)
 //   FRound(a, rounding): F, to an integral value; raises PE, which ROUNDSD's imm8[3] takes back by clearFlags(PE)
-// convert.ts: f32ToF64, f64ToF32, i32ToF32, i64ToF32, i32ToF64, i64ToF64 and
+// convert.ts: f32ToF64, f64ToF32, i32ToF32, i64ToF32, i64ToF64 and
 //   f32ToI32, f32ToI64, f64ToI32, f64ToI64(a, rounding): u32 or u64, the integer indefinite with IE when out of range.
 //   `rounding` is a Rounding: rounding() for the mode in force, Rounding.ZERO for the truncating forms.
 // extended.ts, extended-convert.ts, extended-remainder.ts, transcendental.ts: the x87's operations with its own NaN rule;

@@ -1,7 +1,7 @@
 // Conversions between single, double and integers with the SSE rules (SDM vol. 1, 11.5.2 and table 4-2 of 4.8;
 // APM vol. 1, 4.6.5). Protocol in control.ts.
 
-import { IE, PE, raiseFlags, ROUNDED_UP, Rounding } from "./control";
+import { IE, PE, raiseFlags, ROUNDED_UP } from "./control";
 import {
   bias,
   exponentOf,
@@ -19,6 +19,7 @@ import {
   signBit,
   significandOf,
 } from "./ieee";
+import { roundsUp } from "./round";
 import { low, shiftRightJam } from "./wide";
 
 // ---- between the formats --------------------------------------------------------------------------
@@ -58,7 +59,6 @@ export function f64ToF32(a: u64): u32 {
 }
 export function i32ToF32(value: i32): u32 { return fromInteger<u32>(value); }
 export function i64ToF32(value: i64): u32 { return fromInteger<u32>(value); }
-export function i32ToF64(value: i32): u64 { return fromInteger<u64>(value); }
 export function i64ToF64(value: i64): u64 { return fromInteger<u64>(value); }
 
 // ---- to integers ----------------------------------------------------------------------------------
@@ -72,14 +72,9 @@ export function toInteger(sign: bool, e: i32, significand: u64, mode: u32, bits:
   }
   let whole = shiftRightJam(significand, 0, <u32>(63 - e));
   const rest = low;
-  let up = false;
-  if (rest != 0) {
-    const half = <u64>1 << 63;
-    if (mode == Rounding.NEAREST) up = rest > half || (rest == half && (whole & 1) != 0);
-    else up = mode == <u32>(sign ? Rounding.DOWN : Rounding.UP);
-    // A carry out of 64 bits cannot happen: e = 63 leaves no fraction.
-    whole += u64(up);
-  }
+  const up = roundsUp(mode, sign, (whole & 1) != 0, rest);
+  // A carry out of 64 bits cannot happen: e = 63 leaves no fraction.
+  whole += u64(up);
   if (whole > largest || (whole == largest && !sign)) {
     raiseFlags(IE);
     return <u64>0 - largest;

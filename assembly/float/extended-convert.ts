@@ -1,7 +1,7 @@
 // Conversions between 80-bit extended values and single, double, integers and packed decimal with the x87 rules
 // (SDM vol. 1, 4.8, 8.5; vol. 2, FLD, FST, FILD, FIST, FISTTP, FBLD, FBSTP; APM vol. 1, 6.3). Protocol in control.ts.
 
-import { clearFlags, DE, IE, PE, raiseFlags, ROUNDED_UP, rounding, Rounding } from "./control";
+import { clearFlags, DE, IE, PE, raiseFlags, ROUNDED_UP, rounding } from "./control";
 import { toInteger } from "./convert";
 import {
   BIAS,
@@ -12,16 +12,20 @@ import {
   isNaN,
   isNegative,
   isSignalling,
+  isSpecial,
   isUnsupported,
   isZero,
   MAXIMUM,
+  noteSubnormal,
   result,
   SIGN,
   SUBNORMAL,
   significandOf,
+  special1,
   zero,
 } from "./extended";
 import * as ieee from "./ieee";
+import { roundsUp } from "./round";
 
 // ---- from narrower formats ------------------------------------------------------------------------
 
@@ -94,25 +98,22 @@ export function extToInteger(se: u32, s: u64, mode: u32, bits: u32): u64 {
 
 /** Integral value in the same format (FRNDINT). */
 export function extRoundIntegral(se: u32, s: u64): u64 {
+  if (isSpecial(se, s)) return special1(se, s);
+  if (isZero(se, s)) return result(se, s);
+  noteSubnormal(se, s);
   const e = exponentOf(se, s);
   if (e >= 63) return result(se, s);
   const sign = se & SIGN;
-  let up: bool;
   if (e < 0) {
-    const mode = rounding();
-    // Magnitudes below 1: 0 or 1.
-    if (mode == Rounding.NEAREST) up = e == -1 && significandOf(s) > INTEGER_BIT;
-    else up = mode == <u32>(sign != 0 ? Rounding.DOWN : Rounding.UP);
+    // 0 or 1. Of a number below a half it only counts that it is not 0.
+    const up = roundsUp(rounding(), sign != 0, false, e == -1 ? significandOf(s) : 1);
     raiseFlags(up ? PE | ROUNDED_UP : PE);
     return up ? result(sign | <u32>BIAS, INTEGER_BIT) : zero(sign);
   }
   const unit = <u64>1 << (63 - e);
-  const rest = s & (unit - 1);
-  if (rest == 0) return result(se, s);
-  const mode = rounding();
-  const whole = s - rest;
-  if (mode == Rounding.NEAREST) up = rest > unit >> 1 || (rest == unit >> 1 && (whole & unit) != 0);
-  else up = mode == <u32>(sign != 0 ? Rounding.DOWN : Rounding.UP);
+  const whole = s & ~(unit - 1);
+  if (whole == s) return result(se, s);
+  const up = roundsUp(rounding(), sign != 0, (whole & unit) != 0, (s - whole) << (1 + e));
   raiseFlags(up ? PE | ROUNDED_UP : PE);
   if (!up) return result(se, whole);
   const sum = whole + unit;

@@ -4,6 +4,7 @@
 import { raiseFlags, resultExponent, ZE } from "./control";
 import { extFromInteger } from "./extended-convert";
 import {
+  BIAS,
   exponentOf,
   finish,
   infinite,
@@ -108,7 +109,7 @@ function truncated(se: u32, s: u64): i32 {
   return isNegative(se) ? -amount : amount;
 }
 
-/** Significand of the last extFraction, and what it leaves for the exponent. */
+/** The second result of the last extExtract. */
 export let fractionExponent: u32 = 0;
 export let fraction: u64 = 0;
 
@@ -128,7 +129,7 @@ export function extExtract(se: u32, s: u64): u64 {
   }
   if (isInfinite(se, s)) return infinite(0);
   noteSubnormal(se, s);
-  fractionExponent = (se & SIGN) | 0x3fff;
+  fractionExponent = (se & SIGN) | <u32>BIAS;
   fraction = significandOf(s);
   return extFromInteger(exponentOf(se, s));
 }

@@ -46,9 +46,7 @@ export const INDEFINITE: u64 = INTEGER_BIT | QUIET_BIT;
 @inline export function isNaN(se: u32, s: u64): bool { return exponentField(se) == MAXIMUM && s > INTEGER_BIT; }
 @inline export function isSignalling(se: u32, s: u64): bool { return isNaN(se, s) && (s & QUIET_BIT) == 0; }
 /** Denormals and pseudo-denormals. */
-@inline export function isSubnormal(se: u32, s: u64): bool { return exponentField(se) == 0 && s != 0; }
-/** Neither infinity, NaN nor unsupported. */
-@inline export function isFinite(se: u32, s: u64): bool { return exponentField(se) != MAXIMUM && !isUnsupported(se, s); }
+@inline function isSubnormal(se: u32, s: u64): bool { return exponentField(se) == 0 && s != 0; }
 
 /** Exponent of the leading bit of a finite non-zero value, and the significand moved there. */
 @inline export function exponentOf(se: u32, s: u64): i32 {

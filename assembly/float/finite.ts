@@ -54,7 +54,7 @@ export function difference(aExponent: i32, a: u64, bExponent: i32, b: u64): u64 
 }
 
 /** Moves the leading bit of a non-zero value to bit 127. */
-export function normalize(h: u64, l: u64, e: i32): u64 {
+function normalize(h: u64, l: u64, e: i32): u64 {
   const count: u32 = h != 0 ? <u32>clz(h) : 64 + <u32>clz(l);
   const result = shiftLeft(h, l, count);
   exponent = e - <i32>count;

@@ -18,20 +18,20 @@ import {
   ZE,
 } from "./control";
 import { difference, exponent, flipped, product, quotient, root, sum, tail } from "./finite";
-import { round } from "./round";
+import { round, roundsUp } from "./round";
 
 /** Significant bits, exponent bias, width of the fraction field. */
 @inline export function precision<T>(): u32 { return sizeof<T>() == 4 ? 24 : 53; }
 @inline export function bias<T>(): i32 { return sizeof<T>() == 4 ? 127 : 1023; }
-@inline export function fractionBits<T>(): u32 { return precision<T>() - 1; }
+@inline function fractionBits<T>(): u32 { return precision<T>() - 1; }
 @inline export function signBit<T>(): T { return <T>1 << (<T>sizeof<T>() * 8 - 1); }
 @inline export function infinity<T>(): T { return <T>(2 * bias<T>() + 1) << <T>fractionBits<T>(); }
 @inline export function quietBit<T>(): T { return <T>1 << <T>(fractionBits<T>() - 1); }
 /** What an invalid operation delivers. */
-@inline export function indefinite<T>(): T { return signBit<T>() | infinity<T>() | quietBit<T>(); }
+@inline function indefinite<T>(): T { return signBit<T>() | infinity<T>() | quietBit<T>(); }
 
 @inline export function isNegative<T>(a: T): bool { return (a & signBit<T>()) != 0; }
-@inline export function magnitude<T>(a: T): T { return a & ~signBit<T>(); }
+@inline function magnitude<T>(a: T): T { return a & ~signBit<T>(); }
 @inline export function isNaN<T>(a: T): bool { return magnitude<T>(a) > infinity<T>(); }
 @inline export function isSignalling<T>(a: T): bool { return isNaN<T>(a) && (a & quietBit<T>()) == 0; }
 @inline export function isInfinite<T>(a: T): bool { return magnitude<T>(a) == infinity<T>(); }
@@ -78,7 +78,7 @@ export function invalid<T>(): T {
   return indefinite<T>();
 }
 /** A NaN operand's result. */
-export function quieted<T>(a: T): T {
+function quieted<T>(a: T): T {
   if (isSignalling<T>(a)) raiseFlags(IE);
   return a | quietBit<T>();
 }
@@ -198,26 +198,17 @@ export function toIntegral<T>(a: T, mode: u32): T {
   const point = <i32>fractionBits<T>();
   if (e >= point) return a;
   const sign = a & signBit<T>();
-  if (e < -1) {
-    raiseFlags(PE);
-    const one = <T>bias<T>() << <T>point;
-    return mode == (sign != 0 ? Rounding.DOWN : Rounding.UP) ? sign | one : sign;
-  }
-  // e is -1 or more: a half or more. The fraction carries into the exponent by itself.
-  const one = <T>bias<T>() << <T>point;
   if (e < 0) {
     raiseFlags(PE);
-    if (mode == Rounding.NEAREST) return magnitude<T>(a) > one - (<T>1 << <T>point) ? sign | one : sign;
-    return mode == (sign != 0 ? Rounding.DOWN : Rounding.UP) ? sign | one : sign;
+    // 0 or 1. Of a number below a half it only counts that it is not 0.
+    const up = roundsUp(mode, sign != 0, false, e == -1 ? significandOf<T>(a) : 1);
+    return up ? sign | (<T>bias<T>() << <T>point) : sign;
   }
   const unit = <T>1 << <T>(point - e);
-  const rest = a & (unit - 1);
-  if (rest == 0) return a;
+  const whole = a & ~(unit - 1);
+  if (whole == a) return a;
   raiseFlags(PE);
-  const whole = a - rest;
-  let up: bool;
-  if (mode == Rounding.NEAREST) up = rest > unit >> 1 || (rest == unit >> 1 && (whole & unit) != 0);
-  else up = mode == (sign != 0 ? Rounding.DOWN : Rounding.UP);
   // Below 2 the unit of the integer is the implicit bit: adding it carries into the exponent, which is right.
+  const up = roundsUp(mode, sign != 0, (whole & unit) != 0, <u64>(a - whole) << <u64>(64 - point + e));
   return up ? whole + unit : whole;
 }

@@ -24,14 +24,15 @@ import { low, shiftRightJam } from "./wide";
 
 const LEADING: u64 = 1 << 63;
 
-/** Significand of the value cut to p bits, and whether a unit must be added: the rounding decision. */
+/** Significand of the value cut to p bits, and the unit of its last bit. */
 @inline function kept(high: u64, p: u32): u64 { return p == 64 ? high : high & ~((<u64>1 << (64 - p)) - 1); }
 @inline function unit(p: u32): u64 { return <u64>1 << (64 - p); }
 /** What lies below the kept bits, as a fraction of a unit in 64 bits, jammed. */
 @inline function fraction(high: u64, low: u64, p: u32): u64 { return p == 64 ? low : (high << p) | u64(low != 0); }
 
-function roundsUp(sign: bool, lastBit: bool, rest: u64): bool {
-  switch (rounding()) {
+/** The rounding decision, of integers too: whether a magnitude goes up by a unit, `rest` being what lies below it. */
+export function roundsUp(mode: u32, sign: bool, lastBit: bool, rest: u64): bool {
+  switch (mode) {
     case Rounding.NEAREST: return rest > LEADING || (rest == LEADING && lastBit);
     case Rounding.DOWN: return sign && rest != 0;
     case Rounding.UP: return !sign && rest != 0;
@@ -44,9 +45,9 @@ function roundsUp(sign: bool, lastBit: bool, rest: u64): bool {
  * leaves the biased exponent in RESULT_EXPONENT: 0 for subnormal results and zero, `maximum` for infinity.
  */
 export function round(sign: bool, exponent: i32, high: u64, low: u64, p: u32, bias: i32, wrap: i32): u64 {
-  let significand = kept(high, p);
-  let rest = fraction(high, low, p);
-  let up = roundsUp(sign, (significand & unit(p)) != 0, rest);
+  const significand = kept(high, p);
+  const rest = fraction(high, low, p);
+  const up = roundsUp(rounding(), sign, (significand & unit(p)) != 0, rest);
   let biased = exponent + bias;
   const maximum = 2 * bias + 1;
   let rounded = significand;
@@ -113,7 +114,7 @@ function tiny(
   setResultExponent(0);
   if (rest == 0) return significand;
   raiseFlags(UE | PE);
-  if (roundsUp(sign, (significand & unit(p)) != 0, rest)) {
+  if (roundsUp(rounding(), sign, (significand & unit(p)) != 0, rest)) {
     raiseFlags(ROUNDED_UP);
     significand += unit(p);
     if ((significand & LEADING) != 0) setResultExponent(1);

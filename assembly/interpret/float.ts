@@ -3,8 +3,16 @@
 // execute/sse, which starts over. Each returns false when the instruction failed.
 
 import { Ea, uopDst, uopEa, uopSize, uopSrc } from "../decode/uop";
-import { Relation } from "../float/control";
-import { allSettled, Arithmetic, isAboveTiny, isOrdinary, isPlain, operator, operators } from "../execute/sse/element";
+import {
+  allSettled,
+  Arithmetic,
+  isAboveTiny,
+  isOrdinary,
+  isPlain,
+  operator,
+  operators,
+  relationOf,
+} from "../execute/sse/element";
 import { inexactHidden, leavesNoTrace } from "../execute/sse/mxcsr";
 import { general as generalRegister, isSseReady, xmm, xmmDst } from "../execute/sse/operand";
 import { hostRead } from "../mmu/tables";
@@ -65,7 +73,7 @@ import { general } from "./vector";
       const x = load<F>(xmmDst(u));
       const y = load<F>(from);
       if (isOrdinary<F>(x) && isOrdinary<F>(y)) {
-        flagsEager(x == y ? Relation.EQUAL : x < y ? Relation.LESS : Relation.GREATER);
+        flagsEager(relationOf<F>(x, y));
         return true;
       }
     }

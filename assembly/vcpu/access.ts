@@ -284,7 +284,7 @@ function writeCrossing(linear: u64, size: u32, seg: u32, value: u64, access: u32
 // ---- devices --------------------------------------------------------------------------------------
 
 function readDevice(gpa: u64, linear: u64, size: u32): u64 {
-  if (isApicMemory(gpa)) return readApicMemory(gpa, size);
+  if (isApicMemory(gpa)) return readApicMemory(gpa);
   const flags = kindOf(gpa) == RangeKind.MMIO ? 0 : EXIT_UNMAPPED;
   const value = hostAccess(ExitReason.MEMORY, 0, size, flags, 0, gpa, linear);
   return size == 8 ? value : value & ((<u64>1 << (size << 3)) - 1);

@@ -46,9 +46,7 @@ function isAlone(): bool {
   if (load<u32>(FAULT) == Fault.NONE) store<u32>(FAULT, Fault.ALONE);
   return false;
 }
-export function readApicMemory(gpa: u64, size: u32): u64 {
-  return isAlone() ? call_indirect<u64>(readIndex, gpa, size) : 0;
-}
+export function readApicMemory(gpa: u64): u64 { return isAlone() ? call_indirect<u64>(readIndex, gpa) : 0; }
 export function writeApicMemory(gpa: u64, size: u32, value: u64): bool {
   if (!isAlone()) return false;
   call_indirect<void>(writeIndex, gpa, size, value);

@@ -80,6 +80,7 @@ import {
   CPUID_XSAVE,
 } from "../x86/cpuid";
 import { CR4_OSXSAVE } from "../x86/control";
+import { APIC_BASE_ENABLED } from "../x86/msr";
 import { XCR0_IMPLEMENTED, XSAVE_SIZE } from "../x86/xsave";
 import { ExitReason, hostAccess } from "./exit";
 import { INTERCEPT_CPUID } from "./intercept";
@@ -133,8 +134,6 @@ const ROW_EDX: usize = 24;
 const SUBLEAF_SIGNIFICANT: u32 = 1;
 /** EBX of leaf 1: the initial APIC identifier. */
 const APIC_ID_SHIFT: u32 = 24;
-/** IA32_APIC_BASE.EN. */
-const APIC_ENABLED: u64 = 1 << 11;
 
 function addRow(leaf: u32, flags: u32, eax: u32, ebx: u32, ecx: u32, edx: u32, subleaf: u32 = 0): void {
   const count = load<u32>(CPUID_COUNT);
@@ -202,7 +201,7 @@ function lookUp(leaf: u32, subleaf: u32): void {
     if ((load<u32>(row, ROW_FLAGS) & SUBLEAF_SIGNIFICANT) != 0 && load<u32>(row, ROW_SUBLEAF) != subleaf) continue;
     memory.copy(answer, row + ROW_EAX, 16);
     // A local APIC that is switched off is not shown.
-    if ((leaf == 1 || leaf == 0x8000_0001) && (load<u64>(MSR_APIC_BASE) & APIC_ENABLED) == 0) {
+    if ((leaf == 1 || leaf == 0x8000_0001) && (load<u64>(MSR_APIC_BASE) & APIC_BASE_ENABLED) == 0) {
       store<u32>(answer, load<u32>(answer, 12) & ~CPUID_APIC, 12);
     }
     if (leaf == 1) {

@@ -27,6 +27,8 @@ import {
   SEG_EFFECTIVE,
 } from "../layout";
 import {
+  APIC_BASE_BSP,
+  APIC_BASE_ENABLED,
   IA32_APIC_BASE,
   IA32_BIOS_SIGN_ID,
   IA32_CSTAR,
@@ -69,9 +71,6 @@ import { setTsc, tsc } from "./ticks";
 const MTRRCAP: u64 = 0x508;
 /** IA32_MTRR_DEF_TYPE: 11 E | 10 FE | 7:0 type. */
 const DEF_TYPE_BITS: u64 = 0xcff;
-/** IA32_APIC_BASE: 11 EN | 8 BSP; the base starts at bit 12. */
-const APIC_BASE_LOW: u64 = 0x900;
-const APIC_BASE_BSP: u64 = 0x100;
 /** IA32_FEATURE_CONTROL bit 0. */
 const FEATURE_LOCK: u64 = 1;
 
@@ -199,7 +198,7 @@ export function writeMsr(index: u32, value: u64): bool {
     case IA32_GS_BASE: return writeSegmentBase(GS, value);
     case IA32_MTRRCAP: return refuse();
     case IA32_APIC_BASE: {
-      if ((value & 0xfff & ~APIC_BASE_LOW) != 0 || (value & aboveWidth()) != 0) return refuse();
+      if ((value & 0xfff & ~(APIC_BASE_ENABLED | APIC_BASE_BSP)) != 0 || (value & aboveWidth()) != 0) return refuse();
       const boot = load<u64>(MSR_APIC_BASE) & APIC_BASE_BSP;
       store<u64>(MSR_APIC_BASE, (value & ~APIC_BASE_BSP) | boot);
       return true;

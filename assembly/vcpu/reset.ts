@@ -44,6 +44,7 @@ import {
 } from "../layout";
 import { CR0_CD, CR0_ET, CR0_NW, DR6_FIXED, DR7_FIXED } from "../x86/control";
 import { RESERVED_ONE } from "../x86/flags";
+import { APIC_BASE_BSP, APIC_BASE_ENABLED } from "../x86/msr";
 import { CS, DS, ES, FS, GS, LDTR, SS, TR } from "../x86/segment";
 import { MXCSR_DEFAULT, XCR0_X87 } from "../x86/xsave";
 import { SIGNATURE } from "./cpuid";
@@ -63,8 +64,6 @@ const LDT_RIGHTS: u32 = 0x82;
 const TSS_RIGHTS: u32 = 0x8b;
 const PAT_DEFAULT: u64 = 0x0007_0406_0007_0406;
 const APIC_BASE: u64 = 0xfee0_0000;
-const APIC_ENABLED: u64 = 0x800;
-const APIC_BSP: u64 = 0x100;
 /** IA32_MISC_ENABLE: fast strings. */
 const MISC_ENABLE: u64 = 1;
 /** IA32_FEATURE_CONTROL: locked, nothing enabled. */
@@ -116,7 +115,7 @@ function resetEvents(): void {
 function resetMsrs(boot: bool): void {
   memory.fill(MSR_STAR, 0, MSR_PAT - MSR_STAR);
   store<u64>(MSR_PAT, PAT_DEFAULT);
-  store<u64>(MSR_APIC_BASE, APIC_BASE | APIC_ENABLED | (boot ? APIC_BSP : 0));
+  store<u64>(MSR_APIC_BASE, APIC_BASE | APIC_BASE_ENABLED | (boot ? APIC_BASE_BSP : 0));
   store<u64>(MSR_TSC_AUX, 0);
   store<u64>(MSR_MISC_ENABLE, MISC_ENABLE);
   store<u64>(MSR_MTRR_DEF_TYPE, 0);

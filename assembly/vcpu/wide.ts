@@ -16,9 +16,9 @@ const HALF: u32 = 8;
 
 @inline function crosses(linear: u64, size: u32): bool { return (<u32>linear & 0xfff) > 4096 - size; }
 
-/** What comes before translation; false: the fault is raised. */
-function admissible(linear: u64, size: u32, seg: u32, access: u32): bool {
-  if (faulted() || !aligned(linear, size, access)) return false;
+/** What comes before the translation of `size` bytes whose alignment is that of `unit`; false: the fault is raised. */
+export function admissible(linear: u64, size: u32, unit: u32, seg: u32, access: u32): bool {
+  if (faulted() || !aligned(linear, unit, access)) return false;
   if (!crosses(linear, size)) return true;
   const last = advance(linear, size - 1, access);
   if (isCanonical(linear) && isCanonical(last) && !wraps(last, linear, seg, access)) return true;
@@ -29,7 +29,7 @@ function admissible(linear: u64, size: u32, seg: u32, access: u32): bool {
 /** Reads 16 bytes to the address `to`; false on failure. */
 export function readWide(linear: u64, seg: u32, to: usize): bool {
   const access = dataAccess();
-  if (!admissible(linear, WIDE, seg, access)) return false;
+  if (!admissible(linear, WIDE, WIDE, seg, access)) return false;
   if (crosses(linear, WIDE) && !probeRead(linear, WIDE, seg)) return false;
   const low = readSlow(linear, HALF, seg, 0);
   const high = readSlow(advance(linear, HALF, access), HALF, seg, 0);
@@ -40,13 +40,13 @@ export function readWide(linear: u64, seg: u32, to: usize): bool {
 
 /** Checks that 8 bytes can be written; nothing is written. */
 export function probeHalf(linear: u64, seg: u32): bool {
-  return admissible(linear, HALF, seg, dataAccess() | WRITE) && probeWrite(linear, HALF, seg);
+  return admissible(linear, HALF, HALF, seg, dataAccess() | WRITE) && probeWrite(linear, HALF, seg);
 }
 
 /** Writes 16 bytes from the address `from`; false on failure. */
 export function writeWide(linear: u64, seg: u32, from: usize): bool {
   const access = dataAccess() | WRITE;
-  if (!admissible(linear, WIDE, seg, access)) return false;
+  if (!admissible(linear, WIDE, WIDE, seg, access)) return false;
   const next = advance(linear, HALF, access);
   if (crosses(linear, WIDE)) {
     if (!probeWrite(linear, WIDE, seg)) return false;

@@ -1,4 +1,4 @@
-// Model-specific register numbers (SDM vol. 4).
+// Model-specific register numbers and bits (SDM vol. 4).
 
 export const IA32_TSC: u32 = 0x10;
 export const IA32_APIC_BASE: u32 = 0x1b;
@@ -31,3 +31,8 @@ export const IA32_FS_BASE: u32 = 0xc0000100;
 export const IA32_GS_BASE: u32 = 0xc0000101;
 export const IA32_KERNEL_GS_BASE: u32 = 0xc0000102;
 export const IA32_TSC_AUX: u32 = 0xc0000103;
+
+/** IA32_APIC_BASE: bootstrap processor, x2APIC mode, enabled; the base starts at bit 12. */
+export const APIC_BASE_BSP: u64 = 1 << 8;
+export const APIC_BASE_EXTENDED: u64 = 1 << 10;
+export const APIC_BASE_ENABLED: u64 = 1 << 11;

@@ -314,6 +314,9 @@ export const IA32_FS_BASE = 0xc0000100;
 export const IA32_GS_BASE = 0xc0000101;
 export const IA32_KERNEL_GS_BASE = 0xc0000102;
 export const IA32_TSC_AUX = 0xc0000103;
+export const APIC_BASE_BSP = 0x100;
+export const APIC_BASE_EXTENDED = 0x400;
+export const APIC_BASE_ENABLED = 0x800;
 
 // ---- assembly/x86/segment.ts
 export const ES = 0;

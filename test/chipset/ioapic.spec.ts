@@ -4,7 +4,7 @@
 import { interruptPending } from "../../assembly/chipset/interrupts";
 import { ioapicRead, ioapicReset, ioapicWrite } from "../../assembly/chipset/ioapic";
 import { resetLapic, takeInterrupt } from "../../assembly/chipset/lapic";
-import { APIC_BASE_ENABLED, lapic } from "../../assembly/chipset/lapic-block";
+import { lapic } from "../../assembly/chipset/lapic-block";
 import { Register, writeRegister } from "../../assembly/chipset/lapic-registers";
 import { setInterruptLine } from "../../assembly/chipset/lines";
 import { offeredVector } from "../../assembly/chipset/pending";
@@ -12,6 +12,7 @@ import { picReset, picWrite } from "../../assembly/chipset/pic";
 import { cellOf } from "../../assembly/chipset/processors";
 import { CORE_DEVICES, CURRENT_PROCESSOR, FUEL, FUEL_START, MSR_APIC_BASE, PROCESSOR_COUNT } from "../../assembly/layout";
 import { CoreDevice } from "../../assembly/vcpu/presence";
+import { APIC_BASE_ENABLED } from "../../assembly/x86/msr";
 
 const REMOTE_IRR: u32 = 0x4000;
 const LEVEL: u32 = 0x8000;

@@ -3,7 +3,7 @@
 
 import { acknowledge, interruptPending } from "../../assembly/chipset/interrupts";
 import { accept, resetLapic, takeInterrupt } from "../../assembly/chipset/lapic";
-import { APIC_BASE_ENABLED, APIC_BASE_EXTENDED, Delivery, lapic } from "../../assembly/chipset/lapic-block";
+import { Delivery, lapic } from "../../assembly/chipset/lapic-block";
 import { readRegister, Register, sendCommand, writeRegister } from "../../assembly/chipset/lapic-registers";
 import { message, send } from "../../assembly/chipset/messages";
 import { picReset } from "../../assembly/chipset/pic";
@@ -20,6 +20,7 @@ import {
   PROCESSOR_COUNT,
 } from "../../assembly/layout";
 import { CoreDevice } from "../../assembly/vcpu/presence";
+import { APIC_BASE_ENABLED, APIC_BASE_EXTENDED } from "../../assembly/x86/msr";
 
 const ENABLED: u32 = 0x1ff;
 

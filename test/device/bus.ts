@@ -2,34 +2,44 @@
 // hand, firing timers at their exact moments.
 
 import type { Device, DeviceBus, DeviceTimer, GuestAccess } from "../../src/partition/device.js";
-import type { MemoryHandler, PortHandler } from "../../src/partition/handlers.js";
+import { type MemoryHandler, type PortHandler, PortTable } from "../../src/partition/handlers.js";
 
-interface FakeTimer extends DeviceTimer {
+class FakeTimer implements DeviceTimer {
   deadline: number | undefined;
-  expired: () => void;
+
+  constructor(readonly expired: () => void) {}
+
+  set(atNanoseconds: number): void {
+    if (!Number.isFinite(atNanoseconds)) throw new Error(`a deadline of ${atNanoseconds}`);
+    this.deadline = Math.ceil(atNanoseconds);
+  }
+
+  cancel(): void {
+    this.deadline = undefined;
+  }
 }
 
 export class FakeBus implements DeviceBus {
-  readonly ram: Uint8Array;
+  readonly ram: Buffer;
   /** Levels of the 24 lines, and every change of one as "line+" or "line-". */
   readonly lines = new Array<boolean>(24).fill(false);
   readonly edges: string[] = [];
-  readonly messages: [number, number][] = [];
+  messages: { address: number; data: number }[] = [];
   readonly memoryRanges: { base: number; size: number; handler: MemoryHandler }[] = [];
   powerOffs = 0;
   resets = 0;
   a20 = true;
   nanoseconds = 0;
-  memorySize: number;
+  readonly memorySize: number;
   readonly guest: GuestAccess;
-  readonly #handlers = new Map<number, PortHandler>();
+  readonly #ports = new PortTable();
   readonly #timers: FakeTimer[] = [];
   /** Addresses without RAM. */
   readonly #hole: readonly [number, number];
 
   constructor(memorySize = 2 << 20, hole: readonly [number, number] = [0, 0]) {
     this.memorySize = memorySize;
-    this.ram = new Uint8Array(memorySize);
+    this.ram = Buffer.alloc(memorySize);
     this.#hole = hole;
     this.guest = {
       size: memorySize,
@@ -60,11 +70,7 @@ export class FakeBus implements DeviceBus {
   }
 
   ports(first: number, count: number, handler: PortHandler): Disposable {
-    for (let port = first; port < first + count; port++) {
-      if (this.#handlers.has(port)) throw new Error(`port ${port.toString(16)} is taken`);
-      this.#handlers.set(port, handler);
-    }
-    return { [Symbol.dispose]: () => {} };
+    return this.#ports.add(first, count, handler);
   }
 
   memory(base: number, size: number, handler: MemoryHandler): Disposable {
@@ -78,20 +84,11 @@ export class FakeBus implements DeviceBus {
   }
 
   message(address: number, data: number): void {
-    this.messages.push([address, data]);
+    this.messages.push({ address, data });
   }
 
   timer(expired: () => void): DeviceTimer {
-    const timer: FakeTimer = {
-      deadline: undefined,
-      expired,
-      set: (at) => {
-        timer.deadline = Math.ceil(at);
-      },
-      cancel: () => {
-        timer.deadline = undefined;
-      },
-    };
+    const timer = new FakeTimer(expired);
     this.#timers.push(timer);
     return timer;
   }
@@ -108,28 +105,33 @@ export class FakeBus implements DeviceBus {
     this.a20 = open;
   }
 
+  /** Moves time to the next deadline and fires it; false when there is none until `limit`. */
+  next(limit = Number.POSITIVE_INFINITY): boolean {
+    let first: FakeTimer | undefined;
+    for (const timer of this.#timers) {
+      if (timer.deadline !== undefined && timer.deadline < (first?.deadline ?? Number.POSITIVE_INFINITY)) first = timer;
+    }
+    if (first?.deadline === undefined || first.deadline > limit) return false;
+    this.nanoseconds = Math.max(this.nanoseconds, first.deadline);
+    first.deadline = undefined;
+    first.expired();
+    return true;
+  }
+
   /** Lets guest time pass. */
   advance(nanoseconds: number): void {
     const end = this.nanoseconds + nanoseconds;
-    for (;;) {
-      const next = this.#timers
-        .filter((timer) => timer.deadline !== undefined)
-        .sort((a, b) => a.deadline! - b.deadline!)[0];
-      if (next === undefined || next.deadline! > end) break;
-      this.nanoseconds = Math.max(this.nanoseconds, next.deadline!);
-      next.deadline = undefined;
-      next.expired();
-    }
+    while (this.next(end));
     this.nanoseconds = end;
   }
 
   /** An IN of 1, 2 or 4 bytes. */
   in(port: number, size = 1): number {
     const mask = size === 4 ? 0xffff_ffff : (1 << (size * 8)) - 1;
-    return ((this.#handlers.get(port)?.read?.(port, size) ?? 0xffff_ffff) & mask) >>> 0;
+    return ((this.#ports.find(port)?.read?.(port, size) ?? 0xffff_ffff) & mask) >>> 0;
   }
 
   out(port: number, value: number, size = 1): void {
-    this.#handlers.get(port)?.write?.(port, size, value);
+    this.#ports.find(port)?.write?.(port, size, value);
   }
 }

@@ -3,7 +3,7 @@
 // an instruction takes one, and so does the delivery of an interrupt.
 
 import { describe, expect, it } from "vitest";
-import { apicDevices, type Platform, platform, startPic } from "./platform.js";
+import { apicDevices, type Platform, platform, RESULTS, startPic } from "./platform.js";
 
 const devices = { devices: apicDevices };
 const ENABLE = "mov dword [APIC_SVR], 0x1ff";
@@ -398,7 +398,37 @@ describe("interrupt lines", () => {
       devices,
     );
     partition.run({ ticks: 1000 });
+    // Beyond 4 GiB there is memory, and no interrupt controller.
+    partition.chipset.message(0x1_fee0_0000, 0x71);
+    partition.run({ ticks: 1000 });
+    expect(result(0)).toBe(0);
     partition.chipset.message(0xfee0_0000, 0x71);
+    partition.run({ ticks: 1000 });
+    expect(result(0)).toBe(1);
+  });
+
+  it("interrupt as NMI behind the very OUT that opens their way", async () => {
+    const { partition, result } = await platform(
+      `
+      ${startPic(0xff)}
+      ${ENABLE}
+      mov dword [APIC_LINT0], 0x400
+    wait: cmp dword [RESULTS + 4], 0
+      je wait
+      mov al, 0xef
+      mov ecx, 1
+      out 0x21, al
+      inc ecx
+      inc ecx
+      hlt
+    nmi: mov [RESULTS], ecx
+      iret`,
+      { 2: "nmi" },
+      devices,
+    );
+    partition.run({ ticks: 1000 });
+    partition.chipset.setInterruptLine(4, true);
+    partition.memory.writeUint32(RESULTS + 4, 1);
     partition.run({ ticks: 1000 });
     expect(result(0)).toBe(1);
   });

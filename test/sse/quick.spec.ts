@@ -392,7 +392,7 @@ function outside(): i32 {
       store<u32>(MXCSR, control);
       const completed = way == 0 ? execute(false, 3, 0x2a, 0, false) : shortPath(3, 0x2a);
       begin(control);
-      store<u64>(want, convert.i32ToF64(load<i32>(GPR + 8)));
+      store<u64>(want, convert.i64ToF64(load<i32>(GPR + 8)));
       check(way == 0 ? "cvtsi2sd" : "short cvtsi2sd", control, completed, 8, want, before);
     }
     for (let way = 0; way < 4; way++) {

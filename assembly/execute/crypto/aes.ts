@@ -1,9 +1,8 @@
 // The AES round in parts (FIPS 197, 5.1-5.3; SDM vol. 2, AESENC, AESDEC, AESIMC, AESKEYGENASSIST). A state is 16 bytes,
 // column by column. Everything runs on all 16 bytes at once, without a table load that depends on data.
 
-import { uopImm } from "../../decode/uop";
 import { Status } from "../../vcpu/status";
-import { source128, xmmDst } from "../sse/operand";
+import { immediate, source128, xmmDst } from "../sse/operand";
 
 /** S-box and its inverse (FIPS 197, figures 7 and 14): 16 rows of 16 bytes. */
 const SUBSTITUTION: usize = memory.data<u8>([
@@ -107,7 +106,7 @@ export function aesKeyGenAssist(u: usize): i32 {
   if (source == 0) return Status.FAULT;
   const s = substitute(v128.load(source), SUBSTITUTION);
   const words = v128.shuffle<i8>(s, s, 4, 5, 6, 7, 5, 6, 7, 4, 12, 13, 14, 15, 13, 14, 15, 12);
-  const constant = i64x2.splat((uopImm(u) & 0xff) << 32);
+  const constant = i64x2.splat(<i64>immediate(u) << 32);
   v128.store(xmmDst(u), v128.xor(words, constant));
   return Status.NEXT;
 }

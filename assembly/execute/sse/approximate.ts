@@ -163,29 +163,22 @@ function reciprocalRoot(a: u32): u32 {
   return exponent | approximation(ROOT_ODD_BASE, ROOT_ODD_SLOPE, size);
 }
 
-export function rcpps(u: usize): i32 {
+@inline function approximated(a: u32, root: bool): u32 { return root ? reciprocalRoot(a) : reciprocal(a); }
+@inline function packed(u: usize, root: bool): i32 {
   const from = source128(u);
   if (from == 0) return Status.FAULT;
-  for (let at: usize = 0; at < 16; at += 4) store<u32>(at, reciprocal(load<u32>(from + at)), SSE_SCRATCH);
+  for (let at: usize = 0; at < 16; at += 4) store<u32>(at, approximated(load<u32>(from + at), root), SSE_SCRATCH);
   v128.store(xmmDst(u), v128.load(SSE_SCRATCH));
   return Status.NEXT;
 }
-export function rcpss(u: usize): i32 {
+@inline function scalar(u: usize, root: bool): i32 {
   const from = source32(u);
   if (from == 0) return Status.FAULT;
-  store<u32>(xmmDst(u), reciprocal(load<u32>(from)));
+  store<u32>(xmmDst(u), approximated(load<u32>(from), root));
   return Status.NEXT;
 }
-export function rsqrtps(u: usize): i32 {
-  const from = source128(u);
-  if (from == 0) return Status.FAULT;
-  for (let at: usize = 0; at < 16; at += 4) store<u32>(at, reciprocalRoot(load<u32>(from + at)), SSE_SCRATCH);
-  v128.store(xmmDst(u), v128.load(SSE_SCRATCH));
-  return Status.NEXT;
-}
-export function rsqrtss(u: usize): i32 {
-  const from = source32(u);
-  if (from == 0) return Status.FAULT;
-  store<u32>(xmmDst(u), reciprocalRoot(load<u32>(from)));
-  return Status.NEXT;
-}
+
+export function rcpps(u: usize): i32 { return packed(u, false); }
+export function rcpss(u: usize): i32 { return scalar(u, false); }
+export function rsqrtps(u: usize): i32 { return packed(u, true); }
+export function rsqrtss(u: usize): i32 { return scalar(u, true); }

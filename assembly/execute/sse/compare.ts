@@ -10,7 +10,7 @@ import { f64Compare } from "../../float/double";
 import { f32Compare } from "../../float/single";
 import { flagsEager } from "../../vcpu/flags";
 import { Status } from "../../vcpu/status";
-import { isOrdinary, ordinaries } from "./element";
+import { isOrdinary, ordinaries, relationOf } from "./element";
 import { completed, start } from "./mxcsr";
 import { source128, source32, source64, xmmDst } from "./operand";
 
@@ -110,7 +110,7 @@ const enum Predicate {
   const x = load<F>(to);
   const y = load<F>(from);
   if (isOrdinary<F>(x) && isOrdinary<F>(y)) {
-    flagsEager(x == y ? Relation.EQUAL : x < y ? Relation.LESS : Relation.GREATER);
+    flagsEager(relationOf<F>(x, y));
     return Status.NEXT;
   }
   start();

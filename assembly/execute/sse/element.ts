@@ -6,6 +6,7 @@
 // normal number after a tiny value was rounded up to it, so that one counts as near. Everything else
 // takes the exact functions of float/, and a NaN never leaves an operator: WebAssembly does not say which one.
 
+import { Relation } from "../../float/control";
 import { f32Add, f32Div, f32Max, f32Min, f32Mul, f32Sqrt, f32Sub } from "../../float/single";
 import { f64Add, f64Div, f64Max, f64Min, f64Mul, f64Sqrt, f64Sub } from "../../float/double";
 import { inexactSeen, leavesNoTrace, roundsPlainly } from "./mxcsr";
@@ -56,6 +57,10 @@ function exact64(operation: Arithmetic, a: u64, b: u64): u64 {
 @inline function isFinite_<F>(r: F): bool { return abs<F>(r) < <F>Infinity; }
 /** Zero, a normal number or an infinity. */
 @inline export function isOrdinary<F>(x: F): bool { return abs<F>(x) >= smallest<F>() || x == <F>0; }
+/** How two ordinary numbers compare. */
+@inline export function relationOf<F>(x: F, y: F): Relation {
+  return x == y ? Relation.EQUAL : x < y ? Relation.LESS : Relation.GREATER;
+}
 @inline export function isAboveTiny<F>(r: F): bool { return abs<F>(r) > smallest<F>(); }
 
 @inline export function operator<F>(operation: Arithmetic, x: F, y: F): F {
@@ -123,7 +128,7 @@ function exact64(operation: Arithmetic, a: u64, b: u64): u64 {
 @inline export function ordinaries<F>(x: v128): v128 {
   return v128.or(v128.ge<F>(v128.abs<F>(x), v128.splat<F>(smallest<F>())), zeros<F>(x));
 }
-@inline export function aboveTiny<F>(x: v128): v128 {
+@inline function aboveTiny<F>(x: v128): v128 {
   return v128.gt<F>(v128.abs<F>(x), v128.splat<F>(smallest<F>()));
 }
 @inline function plains<F>(operation: Arithmetic, x: v128, y: v128, r: v128): v128 {

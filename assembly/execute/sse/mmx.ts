@@ -2,13 +2,14 @@
 // x87 state changes (enterMmx) when nothing can fault any more, also where only memory is written.
 
 import { X87_TAGS } from "../../layout";
-import { uopDst, uopImm, uopSize, uopSrc } from "../../decode/uop";
+import { uopDst, uopSize, uopSrc } from "../../decode/uop";
 import { Status } from "../../vcpu/status";
 import { isMemory } from "../operand";
 import { toGeneral } from "./move";
 import {
   enterMmx,
   general,
+  immediate,
   mmx,
   mmxDst,
   setMmx,
@@ -20,8 +21,6 @@ import {
 } from "./operand";
 import { bytesRight } from "./shift";
 import { fourWords } from "./shuffle";
-
-@inline function control(u: usize): u32 { return <u32>uopImm(u) & 0xff; }
 
 /** EMMS: all registers empty, TOP 0. */
 export function emms(): i32 {
@@ -76,14 +75,14 @@ export function xmmToMmx(u: usize): i32 {
 export function insertWordMmx(u: usize): i32 {
   const source = sourceGeneral<u16>(u);
   if (source == 0) return Status.FAULT;
-  const place = (control(u) & 3) << 4;
+  const place = (immediate(u) & 3) << 4;
   const value = load<u64>(mmxDst(u)) & ~(<u64>0xffff << place);
   setMmx(uopDst(u), value | (<u64>load<u16>(source) << place));
   return Status.NEXT;
 }
 /** PEXTRW. */
 export function extractWordMmx(u: usize): i32 {
-  const lane = control(u) & 3;
+  const lane = immediate(u) & 3;
   store<u64>(general(uopDst(u)), <u64>load<u16>(mmx(uopSrc(u)) + (lane << 1)));
   enterMmx();
   return Status.NEXT;
@@ -99,7 +98,7 @@ export function moveMaskMmx(u: usize): i32 {
 export function shuffleWordsMmx(u: usize): i32 {
   const source = sourceMmx(u);
   if (source == 0) return Status.FAULT;
-  setMmx(uopDst(u), fourWords(source, control(u)));
+  setMmx(uopDst(u), fourWords(source, immediate(u)));
   return Status.NEXT;
 }
 /** PALIGNR. */
@@ -107,6 +106,6 @@ export function alignRightMmx(u: usize): i32 {
   const source = sourceMmx(u);
   if (source == 0) return Status.FAULT;
   const both = v128.shuffle<i64>(v128.load64_zero(source), v128.load64_zero(mmxDst(u)), 0, 2);
-  setMmx(uopDst(u), i64x2.extract_lane(bytesRight(both, i64x2.splat(0), control(u)), 0));
+  setMmx(uopDst(u), i64x2.extract_lane(bytesRight(both, i64x2.splat(0), immediate(u)), 0));
   return Status.NEXT;
 }

@@ -2,11 +2,12 @@
 // memory gives is zero-extended by MOVQ, MOVD, MOVSS and MOVSD; between registers MOVSS and MOVSD merge. Non-temporal
 // stores and loads are ordinary ones here: caching is not modelled.
 
-import { uopDst, uopImm, uopSize, uopSrc } from "../../decode/uop";
+import { uopDst, uopSize, uopSrc } from "../../decode/uop";
 import { Status } from "../../vcpu/status";
 import { isMemory } from "../operand";
 import {
   general,
+  immediate,
   source128,
   source128u,
   source32,
@@ -179,14 +180,11 @@ export function moveMaskBytes(u: usize): i32 { return setGeneral(u, i8x16.bitmas
 
 // ---- elements -------------------------------------------------------------------------------------
 
-/** Immediate byte: which element. */
-@inline function control(u: usize): u32 { return <u32>uopImm(u) & 0xff; }
-
 /** PINSRB, PINSRW, PINSRD, PINSRQ. */
 function insert<T>(u: usize): i32 {
   const source = sourceGeneral<T>(u);
   if (source == 0) return Status.FAULT;
-  const lane = control(u) & (16 / sizeof<T>() - 1);
+  const lane = immediate(u) & (16 / sizeof<T>() - 1);
   store<T>(xmmDst(u) + lane * sizeof<T>(), load<T>(source));
   return Status.NEXT;
 }
@@ -196,7 +194,7 @@ export function insertDoubleword(u: usize): i32 { return uopSize(u) == 3 ? inser
 
 /** Element of type T of ModRM.reg. */
 @inline function element<T>(u: usize): usize {
-  return xmmDst(u) + (control(u) & (16 / sizeof<T>() - 1)) * sizeof<T>();
+  return xmmDst(u) + (immediate(u) & (16 / sizeof<T>() - 1)) * sizeof<T>();
 }
 /** PEXTRB: a general register takes the byte zero-extended. */
 export function extractByte(u: usize): i32 {
@@ -225,6 +223,6 @@ export function extractSingle(u: usize): i32 {
 }
 /** PEXTRW of SSE2: the register forms are the other way round. */
 export function extractWordToReg(u: usize): i32 {
-  const lane = control(u) & 7;
+  const lane = immediate(u) & 7;
   return setGeneral(u, load<u16>(xmm(uopSrc(u)) + (lane << 1)));
 }

@@ -11,7 +11,16 @@
 // known to stay as it is.
 
 import { CR4, MXCSR } from "../../layout";
-import { begin, EXCEPTIONS, flags, PE, unmasked } from "../../float/control";
+import {
+  begin,
+  CONTROL_DAZ,
+  CONTROL_MASKS_SHIFT,
+  CONTROL_ROUNDING_SHIFT,
+  EXCEPTIONS,
+  flags,
+  PE,
+  unmasked,
+} from "../../float/control";
 import { raise, raiseGP, raiseUD } from "../../vcpu/fault";
 import { Status } from "../../vcpu/status";
 import { CR4_OSXMMEXCPT } from "../../x86/control";
@@ -19,13 +28,12 @@ import { VECTOR_XM } from "../../x86/vectors";
 import { MXCSR_MASK } from "../x87/fxsave";
 import { source32, sseReady, store32 } from "./operand";
 
-const DAZ: u32 = 1 << 6;
-const PM: u32 = 1 << 12;
+const PM: u32 = PE << CONTROL_MASKS_SHIFT;
 /** All that decides how a result is rounded and reported, and its value in the common case. */
 const QUICK_BITS: u32 = 0xffc0;
 const QUICK: u32 = 0x1f80;
 
-@inline export function mxcsr(): u32 { return load<u32>(MXCSR); }
+@inline function mxcsr(): u32 { return load<u32>(MXCSR); }
 /** Operators of WebAssembly round as this processor does. */
 @inline export function roundsPlainly(): bool { return (mxcsr() & QUICK_BITS) == QUICK; }
 /** PE is set: together with roundsPlainly, an inexact result leaves no further trace. */
@@ -33,9 +41,9 @@ const QUICK: u32 = 0x1f80;
 /** Both at once. */
 @inline export function leavesNoTrace(): bool { return (mxcsr() & (QUICK_BITS | PE)) == (QUICK | PE); }
 /** The same for what is rounded by a mode of its own: masked, no DAZ. */
-@inline export function inexactHidden(): bool { return (mxcsr() & (DAZ | PM | PE)) == (PM | PE); }
+@inline export function inexactHidden(): bool { return (mxcsr() & (CONTROL_DAZ | PM | PE)) == (PM | PE); }
 /** Rounding mode in force (float/control Rounding). */
-@inline export function roundingMode(): u32 { return (mxcsr() >> 13) & 3; }
+@inline export function roundingMode(): u32 { return (mxcsr() >> CONTROL_ROUNDING_SHIFT) & 3; }
 
 /** Starts the exact computation of an instruction. */
 @inline export function start(): void { begin(mxcsr()); }

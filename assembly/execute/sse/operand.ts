@@ -19,7 +19,7 @@ import {
   X87_TAGS,
   YMM,
 } from "../../layout";
-import { uopDst, uopSeg, uopSrc } from "../../decode/uop";
+import { uopDst, uopImm, uopSeg, uopSrc } from "../../decode/uop";
 import { hostRead, hostWrite } from "../../mmu/tables";
 import { readSlow, writeData } from "../../vcpu/access";
 import { effectiveAddress, operand } from "../../vcpu/address";
@@ -67,6 +67,9 @@ export function mmxReady(): bool {
 @inline export function mmxDst(u: usize): usize { return mmx(uopDst(u)); }
 /** Address of a general register by number. */
 @inline export function general(n: usize): usize { return GPR + (n << 3); }
+
+/** The immediate byte. */
+@inline export function immediate(u: usize): u32 { return <u32>uopImm(u) & 0xff; }
 
 /** What every MMX instruction but EMMS does to the x87 state, once nothing can fault any more. */
 export function enterMmx(): void {

@@ -3,7 +3,7 @@
 
 import { uopDst, uopImm, uopSrc } from "../../decode/uop";
 import { Status } from "../../vcpu/status";
-import { mmx, setMmx, xmm } from "./operand";
+import { immediate, mmx, setMmx, xmm } from "./operand";
 
 @inline function clamp(count: u64, most: u64): i32 { return <i32>min<u64>(count, most); }
 
@@ -32,16 +32,15 @@ import { mmx, setMmx, xmm } from "./operand";
   const row: u32 = extension == 2 ? 0xd0 : extension == 4 ? 0xe0 : 0xf0;
   return row | ((<u32>uopImm(u) >> 8) & 3);
 }
-@inline function immediateCount(u: usize): u64 { return <u64>uopImm(u) & 0xff; }
 
 /** Groups 71h-73h on XMM registers; extensions 3 and 7 of 73h shift the whole register by bytes. */
 export function shiftGroup(u: usize): i32 {
   const at = xmm(uopSrc(u));
   const a = v128.load(at);
-  const count = immediateCount(u);
+  const count = immediate(u);
   const extension = uopDst(u);
-  if (extension == 3) v128.store(at, bytesRight(a, i64x2.splat(0), <u32>count));
-  else if (extension == 7) v128.store(at, bytesLeft(a, <u32>count));
+  if (extension == 3) v128.store(at, bytesRight(a, i64x2.splat(0), count));
+  else if (extension == 7) v128.store(at, bytesLeft(a, count));
   else v128.store(at, shifted(registerForm(u), a, count));
   return Status.NEXT;
 }
@@ -49,7 +48,7 @@ export function shiftGroup(u: usize): i32 {
 export function shiftGroupMmx(u: usize): i32 {
   const n = uopSrc(u);
   const a = v128.load64_zero(mmx(n));
-  setMmx(n, i64x2.extract_lane(shifted(registerForm(u), a, immediateCount(u)), 0));
+  setMmx(n, i64x2.extract_lane(shifted(registerForm(u), a, immediate(u)), 0));
   return Status.NEXT;
 }
 

@@ -1,16 +1,13 @@
 // Shuffles, blends and extensions of XMM registers whose control is an immediate or an implied register (SDM
 // vol. 2, SHUFPS, PSHUFD, UNPCK, PALIGNR, BLEND, PBLEND, INSERTPS, PMOVSX, PMOVZX, MPSADBW, PTEST).
 
-import { uopImm } from "../../decode/uop";
 import { flagsEager } from "../../vcpu/flags";
 import { Status } from "../../vcpu/status";
 import { CF, ZF } from "../../x86/flags";
 import { isMemory } from "../operand";
 import { slidingDistances } from "./integer";
-import { source128, source16, source32, source64, xmm, xmmDst } from "./operand";
+import { immediate, source128, source16, source32, source64, xmm, xmmDst } from "./operand";
 import { bytesRight } from "./shift";
-
-@inline function control(u: usize): u32 { return <u32>uopImm(u) & 0xff; }
 
 // ---- immediate shuffles ---------------------------------------------------------------------------
 
@@ -37,14 +34,14 @@ export function fourWords(base: usize, selection: u32): u64 {
 export function shuffleDoublewords(u: usize): i32 {
   const source = source128(u);
   if (source == 0) return Status.FAULT;
-  v128.store(xmmDst(u), fourOf(source, control(u)));
+  v128.store(xmmDst(u), fourOf(source, immediate(u)));
   return Status.NEXT;
 }
 /** PSHUFLW. */
 export function shuffleLowWords(u: usize): i32 {
   const source = source128(u);
   if (source == 0) return Status.FAULT;
-  const words = fourWords(source, control(u));
+  const words = fourWords(source, immediate(u));
   v128.store(xmmDst(u), i64x2.replace_lane(v128.load(source), 0, words));
   return Status.NEXT;
 }
@@ -52,7 +49,7 @@ export function shuffleLowWords(u: usize): i32 {
 export function shuffleHighWords(u: usize): i32 {
   const source = source128(u);
   if (source == 0) return Status.FAULT;
-  const words = fourWords(source + 8, control(u));
+  const words = fourWords(source + 8, immediate(u));
   v128.store(xmmDst(u), i64x2.replace_lane(v128.load(source), 1, words));
   return Status.NEXT;
 }
@@ -61,7 +58,7 @@ export function shuffleSingle(u: usize): i32 {
   const source = source128(u);
   if (source == 0) return Status.FAULT;
   const at = xmmDst(u);
-  const c = control(u);
+  const c = immediate(u);
   const low = <u64>chosen<u32>(at, c, 0) | (<u64>chosen<u32>(at, c, 1) << 32);
   const high = <u64>chosen<u32>(source, c, 2) | (<u64>chosen<u32>(source, c, 3) << 32);
   store<u64>(at, low);
@@ -73,7 +70,7 @@ export function shuffleDouble(u: usize): i32 {
   const source = source128(u);
   if (source == 0) return Status.FAULT;
   const at = xmmDst(u);
-  const c = control(u);
+  const c = immediate(u);
   const low = load<u64>(at + ((c & 1) << 3));
   const high = load<u64>(source + (((c >> 1) & 1) << 3));
   store<u64>(at, low);
@@ -85,7 +82,7 @@ export function alignRight(u: usize): i32 {
   const source = source128(u);
   if (source == 0) return Status.FAULT;
   const at = xmmDst(u);
-  v128.store(at, bytesRight(v128.load(source), v128.load(at), control(u)));
+  v128.store(at, bytesRight(v128.load(source), v128.load(at), immediate(u)));
   return Status.NEXT;
 }
 /** MPSADBW. */
@@ -93,13 +90,13 @@ export function sumAbsoluteBlocks(u: usize): i32 {
   const source = source128(u);
   if (source == 0) return Status.FAULT;
   const at = xmmDst(u);
-  v128.store(at, slidingDistances(v128.load(at), v128.load(source), control(u)));
+  v128.store(at, slidingDistances(v128.load(at), v128.load(source), immediate(u)));
   return Status.NEXT;
 }
 
 /** INSERTPS: 7:6 element of a source register | 5:4 element of the destination | 3:0 elements to clear. */
 export function insertSingle(u: usize): i32 {
-  const c = control(u);
+  const c = immediate(u);
   const source = source32(u);
   if (source == 0) return Status.FAULT;
   const value = load<u32>(isMemory(u) ? source : source + ((c >> 6) << 2));
@@ -129,7 +126,7 @@ export function blend(u: usize, width: u32): i32 {
   const source = source128(u);
   if (source == 0) return Status.FAULT;
   const at = xmmDst(u);
-  v128.store(at, v128.bitselect(v128.load(source), v128.load(at), blendMask(control(u), width)));
+  v128.store(at, v128.bitselect(v128.load(source), v128.load(at), blendMask(immediate(u), width)));
   return Status.NEXT;
 }
 /** PBLENDVB, BLENDVPS, BLENDVPD: the sign bits of XMM0 choose. */

@@ -8,12 +8,12 @@
 // The first string is the destination register (its length in EAX), the second the source (EDX). A string ends
 // at its length, or, for the implicit forms, before the first zero; elements behind it are invalid.
 
-import { uopImm, uopSize } from "../../decode/uop";
+import { uopSize } from "../../decode/uop";
 import { flagsEager } from "../../vcpu/flags";
 import { RAX, RCX, RDX, reg32, reg64, setReg32 } from "../../vcpu/state";
 import { Status } from "../../vcpu/status";
 import { CF, OF, SF, ZF } from "../../x86/flags";
-import { source128u, xmm, xmmDst } from "./operand";
+import { immediate, source128u, xmm, xmmDst } from "./operand";
 
 const WORDS: u32 = 1;
 const SIGNED: u32 = 2;
@@ -97,7 +97,7 @@ function equalOrdered(): u32 {
 
 /** Compares and sets the flags; the result has a bit per element of the second string. */
 function compare(u: usize, explicit: bool): u32 {
-  control = <u32>uopImm(u) & 0xff;
+  control = immediate(u);
   elements = (control & WORDS) != 0 ? 8 : 16;
   first = xmmDst(u);
   firstLength = explicit ? explicitLength(RAX, uopSize(u) == 3) : implicitLength(first);

@@ -6,6 +6,7 @@ import { extAdd, extDiv, extMul, SIGN } from "../../float/extended";
 import { compareWith } from "./compare";
 import {
   beginFloat,
+  canUse,
   isEmpty,
   pop,
   setIndefinite,
@@ -16,7 +17,7 @@ import {
   stackFault,
 } from "./registers";
 
-export const enum Arithmetic {
+const enum Arithmetic {
   ADD = 0,
   MUL = 1,
   COM = 2,
@@ -60,10 +61,7 @@ export function arithmeticMemory(kind: u32, se: u32, value: u64): void {
     compareWith(se, value, kind == Arithmetic.COMP ? 1 : 0);
     return;
   }
-  if (isEmpty(0)) {
-    if (stackFault(false)) setIndefinite(0);
-    return;
-  }
+  if (!canUse(0)) return;
   const result = compute(kind, signExponent(0), significand(0), se, value);
   if (settle()) setResult(0, result);
 }

@@ -13,9 +13,9 @@ import {
 import { condition, flagsEager } from "../../vcpu/flags";
 import {
   beginFloat,
+  canUse,
   isEmpty,
   pop,
-  setIndefinite,
   setSt,
   setStatus,
   settle,
@@ -100,9 +100,5 @@ export function examine(): void {
 
 /** FCMOVcc: B E BE U and their negations are the conditions C, Z, C or Z, P of EFLAGS. */
 export function conditionalMove(i: u32, cc: u32): void {
-  if (isEmpty(0) || isEmpty(i)) {
-    if (stackFault(false)) setIndefinite(0);
-    return;
-  }
-  if (condition(cc)) setSt(0, signExponent(i), significand(i));
+  if (canUse(i) && condition(cc)) setSt(0, signExponent(i), significand(i));
 }

@@ -19,9 +19,8 @@ import { isRealOrV86 } from "../../vcpu/state";
 import { Status } from "../../vcpu/status";
 import {
   CONTROL_INITIAL,
-  CONTROL_ONE,
-  CONTROL_WRITABLE,
   controlWord,
+  setControlWord,
   setStatus,
   signExponent,
   significand,
@@ -34,7 +33,7 @@ import { readUnits, SPAN, writeUnits } from "./span";
 // ---- words ----------------------------------------------------------------------------------------
 
 export function setControl(value: u32): void {
-  store<u16>(X87_CONTROL, (value & CONTROL_WRITABLE) | CONTROL_ONE);
+  setControlWord(value);
   updateSummary();
 }
 /** Status word as it is loaded: ES and B follow from exceptions and masks. */
@@ -54,7 +53,7 @@ export function initialize(): void {
   store<u16>(X87_DS, 0);
 }
 /** The tag word with two bits per register. */
-export function fullTags(): u32 {
+function fullTags(): u32 {
   const used = <u32>load<u8>(X87_TAGS);
   let word: u32 = 0;
   for (let n: u32 = 0; n < 8; n++) word |= (((used >> n) & 1) == 0 ? 3 : tagOf(X87 + (<usize>n << 4))) << (n * 2);
@@ -125,7 +124,7 @@ function takeEnvironment(u: usize): void {
   const newStatus = large ? <u32>load<u16>(SPAN, 4) : <u32>load<u16>(SPAN, 2);
   setFullTags(large ? <u32>load<u16>(SPAN, 8) : <u32>load<u16>(SPAN, 4));
   takePointers(large);
-  store<u16>(X87_CONTROL, (control & CONTROL_WRITABLE) | CONTROL_ONE);
+  setControlWord(control);
   loadStatus(newStatus);
 }
 function takePointers(large: bool): void {

@@ -1,17 +1,7 @@
 // FCHS FABS FSQRT FRNDINT FSCALE FXTRACT FPREM FPREM1 and the constants (SDM vol. 1, 8.3.4, 8.3.5; vol. 2).
 
 import { Rounding, rounding } from "../../float/control";
-import {
-  extSqrt,
-  INDEFINITE,
-  INDEFINITE_EXPONENT,
-  isSpecial,
-  isZero,
-  isInfinite,
-  noteSubnormal,
-  result,
-  special1,
-} from "../../float/extended";
+import { extSqrt, INDEFINITE, INDEFINITE_EXPONENT } from "../../float/extended";
 import { extRoundIntegral } from "../../float/extended-convert";
 import {
   extExtract,
@@ -25,6 +15,7 @@ import {
 } from "../../float/extended-remainder";
 import {
   beginFloat,
+  canUse,
   clearC1,
   isEmpty,
   push,
@@ -47,47 +38,27 @@ import { loadConstant } from "./transfer";
 
 /** FCHS and FABS touch the sign of anything, NaNs and unsupported values included. */
 export function changeSign(flip: u32, keep: u32): void {
-  if (isEmpty(0)) {
-    if (stackFault(false)) setIndefinite(0);
-    return;
-  }
+  if (!canUse(0)) return;
   clearC1();
   setSt(0, (signExponent(0) & keep) ^ flip, significand(0));
 }
 
 /** ST = f(ST), rounded. */
 export function squareRoot(): void {
-  if (isEmpty(0)) {
-    if (stackFault(false)) setIndefinite(0);
-    return;
-  }
+  if (!canUse(0)) return;
   beginFloat();
   const value = extSqrt(signExponent(0), significand(0));
   if (settle()) setResult(0, value);
 }
 export function roundToInteger(): void {
-  if (isEmpty(0)) {
-    if (stackFault(false)) setIndefinite(0);
-    return;
-  }
+  if (!canUse(0)) return;
   beginFloat();
-  const se = signExponent(0);
-  const s = significand(0);
-  let value: u64;
-  if (isSpecial(se, s)) value = special1(se, s);
-  else if (isZero(se, s) || isInfinite(se, s)) value = result(se, s);
-  else {
-    noteSubnormal(se, s);
-    value = extRoundIntegral(se, s);
-  }
+  const value = extRoundIntegral(signExponent(0), significand(0));
   if (settle()) setResult(0, value);
 }
 /** ST = ST * 2^trunc(ST(1)). */
 export function scale(): void {
-  if (isEmpty(0) || isEmpty(1)) {
-    if (stackFault(false)) setIndefinite(0);
-    return;
-  }
+  if (!canUse(1)) return;
   beginFloat();
   const value = extScale(signExponent(0), significand(0), signExponent(1), significand(1));
   if (settle()) setResult(0, value);
@@ -95,10 +66,7 @@ export function scale(): void {
 /** FPREM, FPREM1: C2 says that the reduction must go on, C0 C3 C1 are bits 2, 1 and 0 of the quotient. */
 export function partialRemainder(nearest: bool): void {
   setStatus(status() & ~STATUS_C2);
-  if (isEmpty(0) || isEmpty(1)) {
-    if (stackFault(false)) setIndefinite(0);
-    return;
-  }
+  if (!canUse(1)) return;
   beginFloat();
   const value = extRemainder(signExponent(0), significand(0), signExponent(1), significand(1), nearest);
   if (!settle()) return;

@@ -9,7 +9,6 @@
 import {
   CR4,
   MXCSR,
-  X87_CONTROL,
   X87_CS,
   X87_DP,
   X87_DS,
@@ -27,24 +26,23 @@ import { faulted, isCode64 } from "../../vcpu/state";
 import { Status } from "../../vcpu/status";
 import { CR4_OSFXSR } from "../../x86/control";
 import { loadStatus } from "./environment";
-import { controlWord, CONTROL_ONE, CONTROL_WRITABLE, signExponent, significand, st, status, STATUS_ES } from "./registers";
+import { controlWord, setControlWord, signExponent, significand, st, status, STATUS_ES } from "./registers";
 import { readSpan, SPAN, writeSpan } from "./span";
 
 /** Bits of MXCSR that exist: what FXSAVE reports and everything that loads MXCSR checks. */
 export const MXCSR_MASK: u32 = 0xffff;
 
 const AREA: u32 = 512;
-const LEGACY: u32 = 160;
+/** Where the XMM registers begin, and where those of this mode end. */
+export const XMM_AT: u32 = 160;
+@inline export function xmmEnd(): u32 { return XMM_AT + (isCode64() ? 16 * 16 : 8 * 16); }
 
 /** Bytes of the area that are used. */
-function used(): u32 {
-  if ((load<u64>(CR4) & CR4_OSFXSR) == 0) return LEGACY;
-  return isCode64() ? LEGACY + 16 * 16 : LEGACY + 8 * 16;
-}
+@inline function used(): u32 { return (load<u64>(CR4) & CR4_OSFXSR) == 0 ? XMM_AT : xmmEnd(); }
 
-/** Writes the x87 part, MXCSR and its mask to SPAN: bytes 0 to 159. */
+/** Writes the x87 part, MXCSR and its mask to SPAN: what comes before the XMM registers. */
 export function putLegacy(wide: bool): void {
-  memory.fill(SPAN, 0, LEGACY);
+  memory.fill(SPAN, 0, XMM_AT);
   store<u16>(SPAN, controlWord());
   store<u16>(SPAN, status(), 2);
   store<u8>(SPAN, load<u8>(X87_TAGS), 4);
@@ -68,7 +66,7 @@ export function putLegacy(wide: bool): void {
 /** Takes the x87 part from SPAN. */
 export function takeLegacy(wide: bool): void {
   store<u8>(X87_TAGS, load<u8>(SPAN, 4));
-  store<u16>(X87_CONTROL, (<u32>load<u16>(SPAN) & CONTROL_WRITABLE) | CONTROL_ONE);
+  setControlWord(load<u16>(SPAN));
   loadStatus(load<u16>(SPAN, 2));
   store<u16>(X87_OPCODE, <u32>load<u16>(SPAN, 6) & 0x7ff);
   store<u64>(X87_IP, wide ? load<u64>(SPAN, 8) : <u64>load<u32>(SPAN, 8));
@@ -80,6 +78,15 @@ export function takeLegacy(wide: bool): void {
     store<u64>(st(i), load<u64>(at));
     store<u16>(st(i), load<u16>(at, 8), 8);
   }
+}
+
+/** Writes the XMM registers up to byte `end` of the area to SPAN. */
+export function putXmm(end: u32): void {
+  for (let at = XMM_AT; at < end; at += 16) v128.store(SPAN + at, v128.load(YMM + ((at - XMM_AT) << 1)));
+}
+/** Takes them from SPAN. */
+export function takeXmm(end: u32): void {
+  for (let at = XMM_AT; at < end; at += 16) v128.store(YMM + ((at - XMM_AT) << 1), v128.load(SPAN + at));
 }
 
 /** #GP(0) for an area off its boundary, after the faults of its address; #AC where that is checked, in units of 4. */
@@ -94,9 +101,7 @@ export function fxsave(u: usize): i32 {
   if (misplaced(linearForWrite(u, 1), dataAccess() | WRITE)) return Status.FAULT;
   const size = used();
   putLegacy(uopSize(u) == 3);
-  for (let offset = LEGACY; offset < size; offset += 16) {
-    v128.store(SPAN + offset, v128.load(YMM + ((offset - LEGACY) << 1)));
-  }
+  putXmm(size);
   return writeSpan(u, size, true, AREA) ? Status.NEXT : Status.FAULT;
 }
 export function fxrstor(u: usize): i32 {
@@ -106,10 +111,8 @@ export function fxrstor(u: usize): i32 {
   const control = load<u32>(SPAN, 24);
   if ((control & ~MXCSR_MASK) != 0) return raiseGP(0);
   takeLegacy(uopSize(u) == 3);
-  if (size == LEGACY) return Status.NEXT;
+  if (size == XMM_AT) return Status.NEXT;
   store<u32>(MXCSR, control);
-  for (let offset = LEGACY; offset < size; offset += 16) {
-    v128.store(YMM + ((offset - LEGACY) << 1), v128.load(SPAN + offset));
-  }
+  takeXmm(size);
   return Status.NEXT;
 }

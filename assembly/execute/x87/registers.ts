@@ -31,17 +31,21 @@ export const STATUS_C1: u32 = 1 << 9;
 export const STATUS_C2: u32 = 1 << 10;
 export const STATUS_C3: u32 = 1 << 14;
 export const STATUS_CONDITION: u32 = STATUS_C0 | STATUS_C1 | STATUS_C2 | STATUS_C3;
-export const STATUS_TOP_SHIFT: u32 = 11;
-export const STATUS_TOP: u32 = 7 << 11;
-export const STATUS_B: u32 = 1 << 15;
+const STATUS_TOP_SHIFT: u32 = 11;
+const STATUS_TOP: u32 = 7 << 11;
+const STATUS_B: u32 = 1 << 15;
 export const CONTROL_INITIAL: u32 = 0x37f;
 /** Bits of the control word that can be written, and the one that is always set. */
-export const CONTROL_WRITABLE: u32 = 0x1f3f;
-export const CONTROL_ONE: u32 = 0x40;
+const CONTROL_WRITABLE: u32 = 0x1f3f;
+const CONTROL_ONE: u32 = 0x40;
 
 @inline export function status(): u32 { return load<u16>(X87_STATUS); }
 @inline export function setStatus(value: u32): void { store<u16>(X87_STATUS, value); }
 @inline export function controlWord(): u32 { return load<u16>(X87_CONTROL); }
+/** The caller sees to ES and B (updateSummary). */
+@inline export function setControlWord(value: u32): void {
+  store<u16>(X87_CONTROL, (value & CONTROL_WRITABLE) | CONTROL_ONE);
+}
 @inline export function top(): u32 { return (status() >> STATUS_TOP_SHIFT) & 7; }
 export function setTop(value: u32): void {
   setStatus((status() & ~STATUS_TOP) | ((value & 7) << STATUS_TOP_SHIFT));
@@ -49,13 +53,13 @@ export function setTop(value: u32): void {
 
 // ---- registers ------------------------------------------------------------------------------------
 
-@inline export function physical(i: u32): u32 { return (top() + i) & 7; }
+@inline function physical(i: u32): u32 { return (top() + i) & 7; }
 /** Address of ST(i). */
 @inline export function st(i: u32): usize { return X87 + (<usize>physical(i) << 4); }
 @inline export function significand(i: u32): u64 { return load<u64>(st(i)); }
 @inline export function signExponent(i: u32): u32 { return load<u16>(st(i), 8); }
 @inline export function isEmpty(i: u32): bool { return ((load<u8>(X87_TAGS) >> physical(i)) & 1) == 0; }
-@inline export function markUsed(i: u32): void { store<u8>(X87_TAGS, <u32>load<u8>(X87_TAGS) | (1 << physical(i))); }
+@inline function markUsed(i: u32): void { store<u8>(X87_TAGS, <u32>load<u8>(X87_TAGS) | (1 << physical(i))); }
 @inline export function markEmpty(i: u32): void { store<u8>(X87_TAGS, <u32>load<u8>(X87_TAGS) & ~(1 << physical(i))); }
 
 export function setSt(i: u32, exponent: u32, value: u64): void {
@@ -73,7 +77,7 @@ export function pop(): void {
   setTop(top() + 1);
 }
 /** Moves TOP to the register that a push will fill. */
-@inline export function down(): void { setTop(top() - 1); }
+@inline function down(): void { setTop(top() - 1); }
 
 // ---- exceptions -----------------------------------------------------------------------------------
 
@@ -111,6 +115,12 @@ export function stackFault(overflow: bool): bool {
 /** Clears C1 for an instruction that raised nothing. */
 @inline export function clearC1(): void { setStatus(status() & ~STATUS_C1); }
 
+/** ST and ST(i) hold values. False: underflow; the masked response, the indefinite value in ST, has been given. */
+export function canUse(i: u32): bool {
+  if (!isEmpty(0) && !isEmpty(i)) return true;
+  if (stackFault(false)) setIndefinite(0);
+  return false;
+}
 /** Room for a push. False: overflow; the masked response has been given. */
 export function canPush(): bool {
   if (isEmpty(7)) return true;

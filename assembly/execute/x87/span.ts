@@ -8,29 +8,19 @@
 // (FXSAVE), the last byte, then the rest.
 
 import { Ea, uopEa, uopSeg } from "../../decode/uop";
-import { isCanonical } from "../../mmu/tables";
 import { WRITE } from "../../mmu/walk";
-import { advance, aligned, dataAccess, probeRead, probeWrite, readData, wraps, writeData } from "../../vcpu/access";
+import { advance, dataAccess, probeRead, probeWrite, readData, writeData } from "../../vcpu/access";
 import { effectiveAddress, linear, linearForWrite, linearWithOffset } from "../../vcpu/address";
-import { raiseSegment } from "../../vcpu/fault";
 import { faulted } from "../../vcpu/state";
+import { admissible } from "../../vcpu/wide";
 
 /** Buffer of the operand, dead between instructions. */
 export const SPAN: usize = memory.data(512, 16);
 
-/** What comes before translation. */
-function admissible(at: u64, size: u32, seg: u32, access: u32): bool {
-  if (faulted() || !aligned(at, 8, access)) return false;
-  const last = advance(at, size - 1, access);
-  if (isCanonical(at) && isCanonical(last) && !wraps(last, at, seg, access)) return true;
-  raiseSegment(seg);
-  return false;
-}
-
 /** Reads `size` bytes into SPAN; of `extent` bytes from the same address, the last one must be readable, too. */
 export function readSpanAt(at: u64, seg: u32, size: u32, extent: u32 = size): bool {
   const access = dataAccess();
-  if (!admissible(at, extent, seg, access)) return false;
+  if (!admissible(at, extent, 8, seg, access)) return false;
   if (extent != size && !probeRead(advance(at, extent - 1, access), 1, seg)) return false;
   if (!probeRead(at, extent, seg)) return false;
   let done: u32 = 0;
@@ -41,7 +31,7 @@ export function readSpanAt(at: u64, seg: u32, size: u32, extent: u32 = size): bo
 /** Writes `size` bytes from SPAN; `commits` false: only checks that it could. */
 export function writeSpanAt(at: u64, seg: u32, size: u32, commits: bool, extent: u32 = size): bool {
   const access = dataAccess() | WRITE;
-  if (!admissible(at, extent, seg, access)) return false;
+  if (!admissible(at, extent, 8, seg, access)) return false;
   if (extent != size && !probeWrite(advance(at, extent - 1, access), 1, seg)) return false;
   if (!probeWrite(at, extent, seg)) return false;
   if (!commits) return true;

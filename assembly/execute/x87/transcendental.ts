@@ -6,6 +6,7 @@ import { BIAS, INTEGER_BIT, invalid, isInfinite, isSpecial, special1 } from "../
 import { beyondReduction, ext2xm1, extAtan2, extCos, extSin, extTan, extYl2x, extYl2xp1 } from "../../float/transcendental";
 import {
   beginFloat,
+  canUse,
   isEmpty,
   pop,
   push,
@@ -79,10 +80,7 @@ export function trigonometric(kind: u32): void {
 }
 
 export function exponential(): void {
-  if (isEmpty(0)) {
-    if (stackFault(false)) setIndefinite(0);
-    return;
-  }
+  if (!canUse(0)) return;
   beginFloat();
   const value = ext2xm1(signExponent(0), significand(0));
   if (settle()) setResult(0, value);

@@ -1,118 +1,38 @@
-// A partition for devices under test: ports, memory ranges, RAM as one buffer, a clock that the test moves, and a
-// record of what reached the interrupt controllers. It has the rules of the real one: ranges are whole pages, do
-// not overlap one another or RAM, and end up in typed errors otherwise.
+// A bus for functions behind PCI: the fake bus with memory ranges that are decoded, and configuration accesses. Here
+// it is as strict as a partition, and stricter: ranges are whole pages and do not overlap one another or RAM, and
+// a transfer that leaves RAM fails the test.
 
-import type { Device, DeviceBus, DeviceTimer } from "../../../src/partition/device.js";
-import { type MemoryHandler, PortTable, RangeTable } from "../../../src/partition/handlers.js";
+import type { GuestAccess } from "../../../src/partition/device.js";
+import { type MemoryHandler, RangeTable } from "../../../src/partition/handlers.js";
 import { HypervisorError } from "../../../src/support/errors.js";
+import { FakeBus } from "../bus.js";
 
 const PAGE = 0x1000;
+const RANGES_MAX = 64;
 
-class Timer implements DeviceTimer {
-  deadline: number | undefined;
-
-  constructor(readonly expired: () => void) {}
-
-  set(atNanoseconds: number): void {
-    if (!Number.isFinite(atNanoseconds)) throw new Error(`a deadline of ${atNanoseconds}`);
-    this.deadline = atNanoseconds;
-  }
-
-  cancel(): void {
-    this.deadline = undefined;
-  }
-}
-
-export class TestBus implements DeviceBus {
-  readonly ram: Buffer;
-  readonly lines = new Array<boolean>(24).fill(false);
-  messages: { address: number; data: number }[] = [];
-  nanoseconds = 0;
-  readonly #ports = new PortTable();
+export class TestBus extends FakeBus {
   readonly #ranges = new RangeTable<MemoryHandler>("memory range", 2 ** 44 - 1);
-  readonly #timers: Timer[] = [];
 
-  constructor(size: number) {
-    this.ram = Buffer.alloc(size);
-  }
-
-  attach(device: Device): void {
-    device.connect(this);
-    device.reset();
-  }
-
-  get virtualSeconds(): number {
-    return this.nanoseconds / 1e9;
-  }
-
-  get memorySize(): number {
-    return this.ram.length;
-  }
-
-  readonly guest = {
-    isMapped: (gpa: number, size: number): boolean =>
+  override readonly guest: GuestAccess = {
+    size: this.memorySize,
+    isMapped: (gpa, size) =>
       Number.isSafeInteger(gpa) && Number.isSafeInteger(size) && gpa >= 0 && size >= 0 && gpa + size <= this.ram.length,
-    read: (gpa: number, length: number): Uint8Array => {
+    read: (gpa, length) => {
       if (!this.guest.isMapped(gpa, length)) throw new Error(`the device read ${length} bytes at ${gpa}`);
-      return this.ram.subarray(gpa, gpa + length);
+      return Uint8Array.from(this.ram.subarray(gpa, gpa + length));
     },
-    write: (gpa: number, bytes: Uint8Array): void => {
+    write: (gpa, bytes) => {
       if (!this.guest.isMapped(gpa, bytes.length)) throw new Error(`the device wrote ${bytes.length} bytes at ${gpa}`);
       this.ram.set(bytes, gpa);
     },
-    get size(): number {
-      return 0;
-    },
   };
 
-  ports: DeviceBus["ports"] = (first, count, handler) => this.#ports.add(first, count, handler);
-
-  memory(base: number, size: number, handler: MemoryHandler): Disposable {
+  override memory(base: number, size: number, handler: MemoryHandler): Disposable {
     if (base % PAGE !== 0 || size % PAGE !== 0) throw new HypervisorError("invalid-range", "not whole pages");
     if (base < this.ram.length) throw new HypervisorError("range-overlap", "over RAM");
-    if (this.#ranges.size >= 64) throw new HypervisorError("range-limit", "table full");
+    if (this.#ranges.size >= RANGES_MAX) throw new HypervisorError("range-limit", "table full");
     const entry = this.#ranges.add(base, size, handler);
     return { [Symbol.dispose]: () => void this.#ranges.remove(entry) };
-  }
-
-  interrupt(line: number, high: boolean): void {
-    this.lines[line] = high;
-  }
-
-  message(address: number, data: number): void {
-    this.messages.push({ address, data });
-  }
-
-  timer(expired: () => void): DeviceTimer {
-    const timer = new Timer(expired);
-    this.#timers.push(timer);
-    return timer;
-  }
-
-  powerOff(): void {}
-  reset(): void {}
-  setA20(): void {}
-
-  /** Moves time to the next deadline and fires it; false when there is none (until `limit`). */
-  next(limit = Number.POSITIVE_INFINITY): boolean {
-    let first: Timer | undefined;
-    for (const timer of this.#timers) {
-      if (timer.deadline !== undefined && timer.deadline < (first?.deadline ?? Number.POSITIVE_INFINITY)) first = timer;
-    }
-    if (first?.deadline === undefined || first.deadline > limit) return false;
-    this.nanoseconds = Math.max(this.nanoseconds, first.deadline);
-    first.deadline = undefined;
-    first.expired();
-    return true;
-  }
-
-  in(port: number, size: number): number {
-    const value = this.#ports.find(port)?.read?.(port, size) ?? 0xffff_ffff;
-    return size === 4 ? value >>> 0 : value & (2 ** (size * 8) - 1);
-  }
-
-  out(port: number, size: number, value: number): void {
-    this.#ports.find(port)?.write?.(port, size, value);
   }
 
   load(gpa: number, size: number): bigint {
@@ -128,12 +48,12 @@ export class TestBus implements DeviceBus {
 
   /** Configuration mechanism #1. */
   configRead(device: number, offset: number, size: number): number {
-    this.out(0xcf8, 4, (0x8000_0000 | (device << 11) | (offset & 0xfc)) >>> 0);
+    this.out(0xcf8, (0x8000_0000 | (device << 11) | (offset & 0xfc)) >>> 0, 4);
     return this.in(0xcfc + (offset & 3), size);
   }
 
   configWrite(device: number, offset: number, size: number, value: number): void {
-    this.out(0xcf8, 4, (0x8000_0000 | (device << 11) | (offset & 0xfc)) >>> 0);
-    this.out(0xcfc + (offset & 3), size, value);
+    this.out(0xcf8, (0x8000_0000 | (device << 11) | (offset & 0xfc)) >>> 0, 4);
+    this.out(0xcfc + (offset & 3), value, size);
   }
 }

@@ -85,16 +85,16 @@ describe("configuration mechanism #1", () => {
   test("other functions, other buses and a clear enable bit answer ones", () => {
     const { bus } = build();
     for (const address of [0x8000_0900, 0x8001_0800, 0x0000_0800]) {
-      bus.out(0xcf8, 4, address);
+      bus.out(0xcf8, address, 4);
       expect(bus.in(0xcfc, 4)).toBe(0xffff_ffff);
     }
   });
 
   test("the address register takes doublewords only and keeps its reserved bits zero", () => {
     const { bus } = build();
-    bus.out(0xcf8, 4, 0xffff_ffff);
+    bus.out(0xcf8, 0xffff_ffff, 4);
     expect(bus.in(0xcf8, 4)).toBe(0x80ff_fffc);
-    bus.out(0xcf8, 1, 0);
+    bus.out(0xcf8, 0, 1);
     expect(bus.in(0xcf8, 4)).toBe(0x80ff_fffc);
     expect(bus.in(0xcf8, 1)).toBe(0xff);
   });
@@ -102,7 +102,7 @@ describe("configuration mechanism #1", () => {
   test("the probe of kernels finds mechanism #1", () => {
     const { bus } = build();
     bus.out(0xcfb, 1, 1);
-    bus.out(0xcf8, 4, 0x8000_0000);
+    bus.out(0xcf8, 0x8000_0000, 4);
     expect(bus.in(0xcf8, 4)).toBe(0x8000_0000);
   });
 
@@ -192,7 +192,7 @@ describe("ranges", () => {
     expect([bus.load(memory, 1), bus.in(port + 5, 1)]).toEqual([0x22n, 0xff]);
     bus.configWrite(1, 4, 2, 1);
     expect([bus.load(memory, 1), bus.in(port + 5, 1)]).toEqual([0xffn, 5]);
-    bus.out(port + 3, 2, 0x77);
+    bus.out(port + 3, 0x77, 2);
     expect(card.accesses).toEqual([[3, 2, 0x77]]);
   });
 

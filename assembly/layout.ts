@@ -10,7 +10,8 @@
 //   0x000A0000  static data of the compiled core (asconfig.json: memoryBase), tables of decode/
 //   0x00100000  JUMP_CACHE, FETCH_TLB, BLOCK_HASH, CPUID table, range table ...
 //   0x00200000  ARENA      decoded micro-ops
-//   0x01000000  dynamic zone, planned by the host (src/engine/plan.ts) for the partition's memory size:
+//   0x01000000  TRANSLATION: records of translated regions, their side tables, the translator's workspace
+//   0x01800000  dynamic zone, planned by the host (src/engine/plan.ts) for the partition's memory size:
 //               frame table | lookup-table sets | guest RAM (page aligned, ends at LIMIT)
 //
 // This file is plain TypeScript as well as AssemblyScript: src/engine/views.ts is generated from it.
@@ -360,8 +361,49 @@ export const BLOCK_HASH_ENTRIES: u32 = 65536;
 /** Micro-op arena. */
 export const ARENA: usize = 0x200000;
 export const ARENA_SIZE: usize = 0xe00000;
+
+// ---- translation (region/, translate/) ------------------------------------------------------------
+export const TRANSLATION: usize = 0x1000000;
+/** Records of translated regions (region/record). */
+export const REGIONS: usize = TRANSLATION;
+export const REGION_SIZE: u32 = 64;
+export const REGIONS_MAX: u32 = 4096;
+/** Blocks that have become hot and wait for the translator: ring of 32-byte requests (region/request). */
+export const REQUESTS: usize = TRANSLATION + 0x40000;
+export const REQUESTS_MAX: u32 = 256;
+/** Variables of the two rooms: */
+export const TRANSLATE_CONTROL: usize = TRANSLATION + 0x42000;
+/** How often a block must be entered by a taken branch until it is hot; 0 = nothing is ever translated. */
+export const HOT_THRESHOLD: usize = TRANSLATE_CONTROL + 0x00; // u32
+/** Requests ever made and ever taken (u32, wrapping). */
+export const REQUESTS_WRITTEN: usize = TRANSLATE_CONTROL + 0x04;
+export const REQUESTS_READ: usize = TRANSLATE_CONTROL + 0x08;
+/** Next free byte of REGION_META. */
+export const META_NEXT: usize = TRANSLATE_CONTROL + 0x0c;
+/** CS-relative address of byte 0 of the head page of the region that runs (u64). */
+export const REGION_BASE: usize = TRANSLATE_CONTROL + 0x10;
+/** Index of the region that runs. */
+export const REGION_CURRENT: usize = TRANSLATE_CONTROL + 0x18;
+/** Regions that died since the host last looked: their table slots can be taken back. */
+export const REGIONS_DEAD: usize = TRANSLATE_CONTROL + 0x1c;
+/** Highest region record in use plus one. */
+export const REGIONS_END: usize = TRANSLATE_CONTROL + 0x20;
+/** Most guest instructions in one region. */
+export const REGION_INSTRUCTIONS: usize = TRANSLATE_CONTROL + 0x24;
+export const TRANSLATION_STATISTICS: usize = TRANSLATE_CONTROL + 0x100; // u64 each (region/statistics)
+/** Side tables of regions: pages, entries, exits, micro-ops. */
+export const REGION_META: usize = TRANSLATION + 0x50000;
+export const REGION_META_END: usize = TRANSLATION + 0x500000;
+/** Workspace of one translation: dead between calls. */
+export const TRANSLATE_WORK: usize = TRANSLATION + 0x500000;
+export const TRANSLATE_WORK_END: usize = TRANSLATION + 0x700000;
+/** The module being written. */
+export const TRANSLATE_OUTPUT: usize = TRANSLATION + 0x700000;
+export const TRANSLATE_OUTPUT_END: usize = TRANSLATION + 0x800000;
+/** Static data of the translator's own module; must equal the memoryBase of its target in asconfig.json. */
+export const TRANSLATOR_DATA: usize = TRANSLATION + 0x44000; // 16 KiB
 /** Start of the zone that the host plans per partition. */
-export const DYNAMIC: usize = 0x1000000;
+export const DYNAMIC: usize = 0x1800000;
 
 /** Bytes per frame in the frame table (memory/frames). */
 export const FRAME_SIZE: u32 = 32;

@@ -1,7 +1,10 @@
-// Entry for browsers: the public API, with the core fetched from beside the package.
+// Entry for browsers: the public API, with the core and the translator fetched from beside the package.
 
-import { provideCore } from "./engine/module.js";
+import { provideModules } from "./engine/module.js";
 
-provideCore(() => fetch(new URL("../build/ringfence.wasm", import.meta.url)));
+provideModules({
+  core: () => fetch(new URL("../build/ringfence.wasm", import.meta.url)),
+  translator: () => fetch(new URL("../build/translator.wasm", import.meta.url)),
+});
 
 export * from "./index.js";

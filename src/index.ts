@@ -61,3 +61,4 @@ export type { Disk } from "./storage/disk.js";
 export { MemoryDisk } from "./storage/memory.js";
 export { OverlayDisk } from "./storage/overlay.js";
 export { EngineError, HypervisorError, type HypervisorErrorCode } from "./support/errors.js";
+export type { RegionExits, TranslationOptions, TranslationStatistics } from "./translation/index.js";

@@ -56,6 +56,12 @@ export interface CoreExports {
   decode(length: number, mode: number): number;
   retired(): void;
   uartInput(port: number, byte: number): number;
+  /** The region's function is in this slot of the table: it can be entered. */
+  regionInstall(index: number, slot: number): void;
+  /** The region is not entered any more. */
+  regionKill(index: number): void;
+  /** What regions are called through; the host adds their functions behind the core's own. */
+  readonly table: WebAssembly.Table;
 }
 
 export interface CoreParameters {
@@ -68,6 +74,7 @@ export interface CoreParameters {
 
 export class Core {
   readonly exports: CoreExports;
+  readonly memory: WebAssembly.Memory;
   /** All of the linear memory. */
   readonly bytes: Uint8Array;
   /** The fixed part, below DYNAMIC. */
@@ -80,14 +87,11 @@ export class Core {
     parameters: CoreParameters,
   ) {
     const memory = new WebAssembly.Memory({ initial: plan.wasmPages, maximum: plan.wasmPages });
+    this.memory = memory;
     this.bytes = new Uint8Array(memory.buffer);
     this.u32 = new Uint32Array(memory.buffer, 0, DYNAMIC / 4);
     this.u64 = new BigUint64Array(memory.buffer, 0, DYNAMIC / 8);
-    const abort = (_message: number, _file: number, line: number, column: number): never => {
-      throw new WebAssembly.RuntimeError(`assertion failed at ${line}:${column}`);
-    };
-    const instance = new WebAssembly.Instance(module, { env: { memory, abort } });
-    this.exports = instance.exports as unknown as CoreExports;
+    this.exports = this.instantiate<CoreExports>(module);
     this.setU32(RAM_BASE, plan.ramBase);
     this.setU32(RAM_FRAMES, plan.ramFrames);
     this.setU64(LIMIT, BigInt(plan.limit));
@@ -101,6 +105,15 @@ export class Core {
     this.setU64(TSC_FREQUENCY, parameters.frequency);
     this.setU32(CORE_DEVICES, parameters.devices);
     this.exports.init();
+  }
+
+  /** Instantiates a module of the engine on this core's memory. */
+  instantiate<Exports>(module: WebAssembly.Module): Exports {
+    const abort = (_message: number, _file: number, line: number, column: number): never => {
+      throw new WebAssembly.RuntimeError(`assertion failed at ${line}:${column}`);
+    };
+    const instance = new WebAssembly.Instance(module, { env: { memory: this.memory, abort } });
+    return instance.exports as unknown as Exports;
   }
 
   getU32(address: number): number {

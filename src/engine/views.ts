@@ -223,9 +223,14 @@ export const REGION_BASE = 0x1042010;
 export const REGION_CURRENT = 0x1042018;
 export const REGIONS_DEAD = 0x104201c;
 export const REGIONS_END = 0x1042020;
+export const REQUESTS_NOTED = 0x1042028;
 export const REGION_INSTRUCTIONS = 0x1042024;
 export const TRANSLATION_STATISTICS = 0x1042100;
-export const REGION_META = 0x1050000;
+export const REGION_HEADS = 0x1048000;
+export const REGION_HEADS_ENTRIES = 0x2000;
+export const REGION_LINKS = 0x1050000;
+export const REGION_PAGES_MAX = 8;
+export const REGION_META = 0x1070000;
 export const REGION_META_END = 0x1500000;
 export const TRANSLATE_WORK = 0x1500000;
 export const TRANSLATE_WORK_END = 0x1700000;
@@ -426,6 +431,65 @@ export const MODE_CODE64 = 2;
 export const MODE_STACK_SHIFT = 2;
 export const MODE_STACK = 0xc;
 export const MODE_FLAT = 0x10;
+export const MODE_CHECKED = 0x40;
+
+// ---- assembly/region/record.ts
+export const RegionState = {
+  FREE: 0,
+  PENDING: 1,
+  LIVE: 2,
+  DEAD: 3,
+} as const;
+export const RegionNeeds = {
+  SSE: 1,
+  FLOAT: 2,
+} as const;
+export const ExitType = {
+  STATIC: 0,
+  DYNAMIC: 1,
+  MISS: 2,
+  STEP: 3,
+  FUEL: 4,
+} as const;
+export const FLAGS_MEMORY = 0xff;
+export const FLAGS_DYNAMIC = 0xfe;
+export const FLAGS_OPERAND = 0x80;
+export const NO_ENTRY = 0xffff;
+export const REGION_STATE = 0;
+export const REGION_SLOT = 4;
+export const REGION_RESERVE = 8;
+export const REGION_MODE = 0xc;
+export const REGION_PAGES = 0x10;
+export const REGION_ENTRIES = 0x14;
+export const REGION_EXITS = 0x18;
+export const REGION_EXIT_COUNT = 0x1c;
+export const REGION_PAGE_COUNT = 0x20;
+export const REGION_ENTRY_COUNT = 0x22;
+export const REGION_NEEDS = 0x24;
+export const REGION_CHECKED_BASE = 0x28;
+export const REGION_CHECKED_TAG = 0x30;
+export const REGION_ENTERED = 0x34;
+export const REGION_BYTES = 0x38;
+export const REGION_COUNT = 0x3c;
+export const REGION_PAGE_SIZE = 0x10;
+export const PAGE_RELATIVE = 0;
+export const PAGE_FRAME = 4;
+export const PAGE_GRANULES = 8;
+export const EXIT_SIZE_BYTES = 0x10;
+export const EXIT_PLACE = 0;
+export const EXIT_BACK = 4;
+export const EXIT_TYPE = 6;
+export const EXIT_LAZY = 7;
+export const EXIT_UOP = 8;
+export const EXIT_RESUME = 0xc;
+export const EXIT_TAKEN = 0xe;
+export const REQUEST_SIZE = 0x20;
+export const REQUEST_FRAME = 0;
+export const REQUEST_OFFSET = 4;
+export const REQUEST_MODE = 8;
+export const REQUEST_TAG = 0xc;
+export const REQUEST_RIP = 0x10;
+export const REQUEST_BASE = 0x18;
 
 // ---- assembly/vcpu/exit.ts
 export const ExitReason = {
@@ -449,6 +513,7 @@ export const ExitReason = {
   RESET: 0x11,
   TIMER: 0x12,
   SHUTDOWN: 0x13,
+  TRANSLATE: 0x14,
 } as const;
 export const EXIT_WRITE = 1;
 export const EXIT_STRING = 2;

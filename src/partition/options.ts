@@ -1,6 +1,7 @@
 // What a partition is made of, validated and completed with defaults.
 
 import { HypervisorError } from "../support/errors.js";
+import { type ResolvedTranslation, resolveTranslation, type TranslationOptions } from "../translation/index.js";
 import { type CoreDevice, coreDevices, defaultDevices } from "./chipset.js";
 import type { ClockKind } from "./clock.js";
 import { checkMemorySize, type RomImage } from "./map.js";
@@ -37,6 +38,8 @@ export interface PartitionOptions {
   physicalBits?: number;
   /** What happens when nothing answers an access: reads give all ones and writes are dropped, or it is an exit. */
   unhandled?: { ports?: "default" | "exit"; memory?: "default" | "exit" };
+  /** How hot guest code becomes WebAssembly; false: it is interpreted. The guest cannot tell. */
+  translation?: false | TranslationOptions;
 }
 
 export interface ResolvedOptions {
@@ -52,6 +55,8 @@ export interface ResolvedOptions {
   readonly physicalBits: number;
   readonly exitOnPort: boolean;
   readonly exitOnMemory: boolean;
+  /** Undefined: everything is interpreted. */
+  readonly translation: ResolvedTranslation | undefined;
   /** What partitions must have in common to take over one another's state. */
   readonly shape: string;
 }
@@ -102,6 +107,7 @@ export function resolveOptions(options: PartitionOptions): ResolvedOptions {
     physicalBits: integer(options.physicalBits ?? 40, 36, 44, "physical address bits"),
     exitOnPort: options.unhandled?.ports === "exit",
     exitOnMemory: options.unhandled?.memory === "exit",
+    translation: resolveTranslation(options.translation),
   };
   const { memory, vgaHole, roms, devices, cpuid, frequency, clock, physicalBits } = resolved;
   const sizes = roms.map((rom) => [rom.base, rom.data.length]);

@@ -8,6 +8,13 @@ import { PAGE, planMemory } from "../engine/plan.js";
 import * as v from "../engine/views.js";
 import { hex } from "../support/bytes.js";
 import { EngineError, HypervisorError } from "../support/errors.js";
+import {
+  createTranslation,
+  type Translation,
+  TranslationCounts,
+  type TranslationStatistics,
+  takeStatistics,
+} from "../translation/index.js";
 import { Bus } from "./bus.js";
 import { Chipset, coreDeviceBits } from "./chipset.js";
 import { REAL_TIME_SLICE, RealTime } from "./clock.js";
@@ -29,6 +36,12 @@ const { ExitReason } = v;
 const UNLIMITED = Number.MAX_SAFE_INTEGER;
 const ALL_ONES_32 = 0xffff_ffff;
 const NANOSECONDS = 1_000_000_000;
+
+/** The engine's modules. Without a translator everything is interpreted. */
+export interface PartitionModules {
+  readonly core: WebAssembly.Module;
+  readonly translator: WebAssembly.Module | undefined;
+}
 
 export interface RunOptions {
   /** Ticks for all processors together. */
@@ -67,6 +80,7 @@ export class Partition {
   /** What a device has asked for: the run ends with it once the current instruction is answered. */
   #ending: "shutdown" | "reset" | undefined;
   readonly #statistics = new ExitStatistics();
+  readonly #translation: Translation | undefined;
   readonly #schedule: Schedule;
   readonly #onDispose: (partition: Partition) => void;
   /** An exit that waits for its completion. */
@@ -78,7 +92,7 @@ export class Partition {
   #failure: EngineError | undefined;
 
   /** Use Hypervisor.createPartition. */
-  constructor(module: WebAssembly.Module, options: PartitionOptions, onDispose: (partition: Partition) => void) {
+  constructor(modules: PartitionModules, options: PartitionOptions, onDispose: (partition: Partition) => void) {
     const resolved = resolveOptions(options);
     const map = mapMemory(resolved.memory, resolved.roms, resolved.vgaHole);
     const plan = planMemory(map.frames);
@@ -86,7 +100,7 @@ export class Partition {
     this.#onDispose = onDispose;
     this.name = resolved.name;
     this.frequency = resolved.frequency;
-    this.#core = new Core(module, plan, {
+    this.#core = new Core(modules.core, plan, {
       processors: resolved.processors,
       physicalBits: resolved.physicalBits,
       frequency: BigInt(resolved.frequency),
@@ -115,6 +129,7 @@ export class Partition {
     this.#bus = this.#makeBus();
     if (resolved.clock === "host") this.#realTime = new RealTime(this.#core, resolved.frequency);
     this.#schedule = new Schedule(this);
+    this.#translation = createTranslation(this.#core, modules.translator, this.frequency, resolved.translation);
   }
 
   /** The partition was disposed or its engine has failed for good. */
@@ -160,6 +175,11 @@ export class Partition {
   /** Exits so far by reason, including those that handlers served. */
   get exits(): Partial<Record<ExitCountName, number>> {
     return this.#statistics.counts;
+  }
+
+  /** What the translation of hot code has come to; a snapshot. */
+  get translation(): TranslationStatistics {
+    return this.#translation?.statistics(Number(this.ticks)) ?? takeStatistics(new TranslationCounts());
   }
 
   /** Serves a range of ports on the host. */
@@ -277,11 +297,13 @@ export class Partition {
         if (this.#ending !== undefined) return this.#end(this.#ending);
         if (this.#core.getU32(v.CURRENT_PROCESSOR) !== this.#turn) this.#core.exports.select(this.#turn);
         this.#realTime?.refresh();
-        const budget = this.#realTime === undefined ? left : Math.min(left, REAL_TIME_SLICE);
+        this.#translation?.serve();
+        const budget = Math.min(left, this.#realTime ? REAL_TIME_SLICE : left, this.#translation?.slice ?? left);
         this.#core.setNumber(v.BUDGET, budget);
         const reason = this.#core.exports.run();
         left -= budget - this.#core.getNumber(v.BUDGET);
         this.#turn = this.#core.getU32(v.CURRENT_PROCESSOR);
+        if (reason === ExitReason.TRANSLATE) continue;
         if (reason === ExitReason.BUDGET && left > 0) {
           this.chipset.drain();
           continue;
@@ -293,6 +315,7 @@ export class Partition {
       throw this.#failed(cause);
     } finally {
       this.#entered = false;
+      this.#translation?.afterRun();
     }
   }
 
@@ -435,7 +458,8 @@ export class Partition {
   start(options?: StartOptions): Promise<PartitionOutcome> {
     this.#checkUsable();
     this.#realTime?.rebase();
-    return this.#schedule.start(options);
+    const start = (): Promise<PartitionOutcome> => this.#schedule.start(options);
+    return this.#translation?.inBackground(start) ?? start();
   }
 
   /** Stops at the next slice boundary; resolves when the guest stands still. */
@@ -583,6 +607,7 @@ export class Partition {
     if (this.#disposed) return;
     void this.#schedule.stop();
     this.#disposed = true;
+    this.#translation?.[Symbol.dispose]();
     this.#onDispose(this);
   }
 }

@@ -31,6 +31,7 @@ const ASSEMBLY_ORDER: readonly (readonly string[])[] = [
 const SOURCE_ORDER: readonly (readonly string[])[] = [
   ["support"],
   ["engine", "network", "storage"],
+  ["translation"],
   ["partition"],
   ["device", "vmbus", "loader", "checkpoint"],
   ["firmware", "vsp", "replay", "debug"],

@@ -16,6 +16,7 @@ const SOURCES = [
   "assembly/x86/segment.ts",
   "assembly/x86/vectors.ts",
   "assembly/decode/mode.ts",
+  "assembly/region/record.ts",
   "assembly/vcpu/exit.ts",
   "assembly/vcpu/status.ts",
   "assembly/vcpu/intercept.ts",

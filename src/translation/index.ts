@@ -1,0 +1,13 @@
+// Translation of hot guest code: the door of this room. The room turns what assembly/translate writes (modules of region
+// functions) into functions in the core's table, and decides when, how many, and for how long. It knows the engine's
+// memory and nothing of partitions; the guest cannot tell whether it is there.
+//
+//   translation.ts   requests -> regions -> modules -> table slots, and back: the policy
+//   records.ts       the region records as the host reads them      slots.ts   slots of the core's table
+//   generations.ts   the limit of live modules in the process       churn.ts   code that is overwritten too often
+//   compile.ts       bytes -> functions, V8's optimising compiler   statistics.ts
+
+export { provideFlags } from "./compile.js";
+export { type ResolvedTranslation, resolveTranslation, type TranslationOptions } from "./options.js";
+export { type RegionExits, TranslationCounts, type TranslationStatistics, takeStatistics } from "./statistics.js";
+export { createTranslation, Translation, type TranslationParts, type TranslatorExports } from "./translation.js";

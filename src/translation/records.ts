@@ -1,0 +1,103 @@
+// The region records and requests in a partition's memory as the host reads them (assembly/region/record.ts). A record
+// is FREE, then PENDING while its code is compiled, LIVE in a table slot, and DEAD once overwritten or recycled.
+
+import * as v from "../engine/views.js";
+
+/** What the host needs of a core: the fixed part of its memory, its function table and two calls. */
+export interface TranslatedCore {
+  readonly memory: WebAssembly.Memory;
+  readonly bytes: Uint8Array;
+  /** The fixed part, below guest memory. */
+  readonly u32: Uint32Array;
+  readonly exports: {
+    readonly table: WebAssembly.Table;
+    /** The region's function is in this slot: it can be entered. */
+    regionInstall(index: number, slot: number): void;
+    /** The region is not entered any more. */
+    regionKill(index: number): void;
+  };
+}
+
+export const { RegionState } = v;
+
+export class RegionRecords {
+  readonly #u32: Uint32Array;
+  readonly #bytes: Uint8Array;
+
+  constructor(core: Pick<TranslatedCore, "u32" | "bytes">) {
+    this.#u32 = core.u32;
+    this.#bytes = core.bytes;
+  }
+
+  cell(address: number): number {
+    return this.#u32[address >>> 2];
+  }
+
+  setCell(address: number, value: number): void {
+    this.#u32[address >>> 2] = value;
+  }
+
+  /** A 64-bit cell as a number, exact below 2^53. */
+  number(address: number): number {
+    return this.cell(address + 4) * 0x1_0000_0000 + this.cell(address);
+  }
+
+  field(index: number, offset: number): number {
+    return this.cell(v.REGIONS + index * v.REGION_SIZE + offset);
+  }
+
+  state(index: number): number {
+    return this.field(index, v.REGION_STATE);
+  }
+
+  setState(index: number, state: number): void {
+    this.setCell(v.REGIONS + index * v.REGION_SIZE + v.REGION_STATE, state);
+  }
+
+  /** Changes whenever the region is entered after a while. */
+  entered(index: number): number {
+    return this.field(index, v.REGION_ENTERED);
+  }
+
+  /** Frame of the region's head. */
+  headFrame(index: number): number {
+    const page = this.place(index, 0) >>> 12;
+    return this.cell(this.field(index, v.REGION_PAGES) + page * v.REGION_PAGE_SIZE + v.PAGE_FRAME);
+  }
+
+  /** Entry `n` as page index << 12 | offset; entry 0 is the head. */
+  place(index: number, n: number): number {
+    return this.cell(this.field(index, v.REGION_ENTRIES) + n * 4);
+  }
+
+  /** How often the region was left, as far as its exits' counts reach. */
+  taken(index: number): number {
+    const exits = this.field(index, v.REGION_EXITS);
+    const end = exits + this.field(index, v.REGION_EXIT_COUNT) * v.EXIT_SIZE_BYTES;
+    let sum = 0;
+    for (let exit = exits; exit < end; exit += v.EXIT_SIZE_BYTES) {
+      const at = exit + v.EXIT_TAKEN;
+      sum += this.#bytes[at] | (this.#bytes[at + 1] << 8);
+    }
+    return sum;
+  }
+
+  /** Requests that wait. */
+  get waiting(): number {
+    return (this.cell(v.REQUESTS_WRITTEN) - this.cell(v.REQUESTS_READ)) >>> 0;
+  }
+
+  /** Index in the ring of the oldest request that waits. */
+  get oldest(): number {
+    return this.cell(v.REQUESTS_READ) % v.REQUESTS_MAX;
+  }
+
+  /** The oldest request is dealt with. */
+  advance(): void {
+    this.setCell(v.REQUESTS_READ, (this.cell(v.REQUESTS_READ) + 1) >>> 0);
+  }
+
+  requestFrame(request: number): number {
+    return this.cell(v.REQUESTS + request * v.REQUEST_SIZE + v.REQUEST_FRAME);
+  }
+}

@@ -39,7 +39,7 @@ export { Hypervisor, type HypervisorOptions } from "./partition/hypervisor.js";
 export type { RomImage } from "./partition/map.js";
 export type { GuestMemory } from "./partition/memory.js";
 export type { CpuidOverride, PartitionOptions } from "./partition/options.js";
-export type { Partition, RunOptions, SavedPartition } from "./partition/partition.js";
+export type { Partition, RunOptions } from "./partition/partition.js";
 export type {
   Activity,
   EventInjection,
@@ -55,10 +55,19 @@ export {
   type SegmentName,
   type SegmentRegister,
 } from "./partition/registers.js";
+export type { SavedPartition } from "./partition/saved.js";
 export type { PartitionOutcome, StartOptions } from "./partition/schedule.js";
 export type { ExitCountName } from "./partition/statistics.js";
 export type { Disk } from "./storage/disk.js";
 export { MemoryDisk } from "./storage/memory.js";
 export { OverlayDisk } from "./storage/overlay.js";
 export { EngineError, HypervisorError, type HypervisorErrorCode } from "./support/errors.js";
-export type { RegionExits, TranslationOptions, TranslationStatistics } from "./translation/index.js";
+export type {
+  GuestCode,
+  InspectedExit,
+  InspectedRegion,
+  RegionExits,
+  TranslationInspection,
+  TranslationOptions,
+  TranslationStatistics,
+} from "./translation/index.js";

@@ -7,11 +7,12 @@ import { Core } from "../engine/core.js";
 import { PAGE, planMemory } from "../engine/plan.js";
 import * as v from "../engine/views.js";
 import { hex } from "../support/bytes.js";
-import { EngineError, HypervisorError } from "../support/errors.js";
+import { type EngineError, HypervisorError } from "../support/errors.js";
 import {
   createTranslation,
   type Translation,
   TranslationCounts,
+  type TranslationInspection,
   type TranslationStatistics,
   takeStatistics,
 } from "../translation/index.js";
@@ -21,15 +22,17 @@ import { REAL_TIME_SLICE, RealTime } from "./clock.js";
 import { overrideCpuid } from "./cpuid.js";
 import type { Device } from "./device.js";
 import type { ExitSlot, VmExit } from "./exit.js";
+import { engineFailure } from "./failure.js";
 import { type MemoryHandler, type MsrHandler, type PortHandler, PortTable, RangeTable } from "./handlers.js";
 import { mapMemory, RANGE_MMIO } from "./map.js";
 import { GuestMemory } from "./memory.js";
 import { type PartitionOptions, type ResolvedOptions, resolveOptions } from "./options.js";
 import { type ProcessorHost, VirtualProcessor } from "./processor.js";
+import { checkSaved, type SavedPartition } from "./saved.js";
 import { type PartitionOutcome, Schedule, type StartOptions } from "./schedule.js";
-import { checkCore, digestCore, restoreChipset, restoreCore, type SavedCore, saveCore } from "./state.js";
+import { checkCore, digestCore, restoreChipset, restoreCore, saveCore } from "./state.js";
 import { type ExitCountName, ExitStatistics } from "./statistics.js";
-import { type SavedTimer, Timers } from "./timers.js";
+import { Timers } from "./timers.js";
 
 const { ExitReason } = v;
 /** Ticks of a run without a budget: more than any guest executes, exact as a number. */
@@ -46,18 +49,6 @@ export interface PartitionModules {
 export interface RunOptions {
   /** Ticks for all processors together. */
   ticks?: number;
-}
-
-/** What `save` gives: plain values and byte arrays, fit for structured cloning. */
-export interface SavedPartition {
-  readonly format: "ringfence-partition";
-  readonly version: 1;
-  /** What a partition must have in common with the saved one. */
-  readonly shape: string;
-  readonly core: SavedCore;
-  readonly timers: readonly SavedTimer[];
-  readonly input: readonly (readonly Uint8Array[])[];
-  readonly devices: readonly { readonly name: string; readonly state: unknown }[];
 }
 
 export class Partition {
@@ -180,6 +171,22 @@ export class Partition {
   /** What the translation of hot code has come to; a snapshot. */
   get translation(): TranslationStatistics {
     return this.#translation?.statistics(Number(this.ticks)) ?? takeStatistics(new TranslationCounts());
+  }
+
+  /**
+   * From now on nothing is translated: what the translator makes of the block at a linear address can be looked at, when
+   * it has become hot or when asked for.
+   */
+  inspectTranslation(address: bigint, onFound?: () => void): TranslationInspection {
+    this.#checkUsable();
+    if (this.#translation === undefined) {
+      throw new HypervisorError("translation-off", `partition "${this.name}" does not translate`);
+    }
+    const locate = (linear: bigint): number | undefined => {
+      const found = this.processors[this.#turn].translate(linear, "execute");
+      return found.ok ? found.gpa : undefined;
+    };
+    return this.#translation.inspect({ address, onFound, locate });
   }
 
   /** Serves a range of ports on the host. */
@@ -521,23 +528,7 @@ export class Partition {
   /** Puts a saved state in place of what this partition holds. */
   restore(saved: SavedPartition): void {
     this.#checkStill();
-    if (saved.format !== "ringfence-partition" || saved.version !== 1) {
-      throw new HypervisorError("incompatible-state", "not a state that this version of the engine has saved");
-    }
-    if (saved.shape !== this.#options.shape) {
-      throw new HypervisorError(
-        "incompatible-state",
-        `the saved partition was made with other options: ${saved.shape}, not ${this.#options.shape}`,
-      );
-    }
-    const names = this.#devices.map((device) => device.name).join(", ");
-    const savedNames = saved.devices.map((device) => device.name).join(", ");
-    if (names !== savedNames) {
-      throw new HypervisorError(
-        "incompatible-state",
-        `the saved partition has the devices ${savedNames || "none"}, this one ${names || "none"}`,
-      );
-    }
+    checkSaved(saved, this.#options.shape, this.#devices);
     checkCore(this.#core, saved.core, this.processors.length);
     this.#timers.check(saved.timers);
     this.chipset.checkInput(saved.input);
@@ -591,16 +582,9 @@ export class Partition {
 
   /** Turns a trap of the core into a typed error; errors of handlers pass through. */
   #failed(cause: unknown): unknown {
-    if (!(cause instanceof WebAssembly.RuntimeError) && !isStackOverflow(cause)) return cause;
-    const processor = this.#core.getU32(v.CURRENT_PROCESSOR);
-    const rip = this.#core.getU64(v.RIP);
-    this.#failure = new EngineError(
-      `the core failed (${String(cause)}) on processor ${processor} at or behind rip ${hex(rip)}; this is a bug of the engine`,
-      processor,
-      rip,
-      cause,
-    );
-    return this.#failure;
+    const failure = engineFailure(this.#core, cause);
+    this.#failure ??= failure;
+    return failure ?? cause;
   }
 
   [Symbol.dispose](): void {
@@ -610,8 +594,4 @@ export class Partition {
     this.#translation?.[Symbol.dispose]();
     this.#onDispose(this);
   }
-}
-
-function isStackOverflow(cause: unknown): boolean {
-  return cause instanceof RangeError && /call stack/i.test(cause.message);
 }

@@ -35,6 +35,8 @@ export type HypervisorErrorCode =
   | "image-outside-memory"
   /** A saved state of a partition of another kind, or of another version. */
   | "incompatible-state"
+  /** The partition interprets everything. */
+  | "translation-off"
   /** The core's WebAssembly module cannot be loaded. */
   | "core-unavailable"
   /** The core itself failed: a bug of the engine. The partition stays inspectable but cannot run. */

@@ -10,6 +10,8 @@ export interface TranslatedCore {
   /** The fixed part, below guest memory. */
   readonly u32: Uint32Array;
   readonly exports: {
+    /** Frame behind a guest-physical page number, -1 if there is none. */
+    frameOf(page: number): number;
     readonly table: WebAssembly.Table;
     /** The region's function is in this slot: it can be entered. */
     regionInstall(index: number, slot: number): void;
@@ -42,6 +44,15 @@ export class RegionRecords {
     return this.cell(address + 4) * 0x1_0000_0000 + this.cell(address);
   }
 
+  quad(address: number): bigint {
+    return (BigInt(this.cell(address + 4)) << 32n) | BigInt(this.cell(address));
+  }
+
+  setQuad(address: number, value: bigint): void {
+    this.setCell(address, Number(value & 0xffff_ffffn));
+    this.setCell(address + 4, Number(value >> 32n));
+  }
+
   field(index: number, offset: number): number {
     return this.cell(v.REGIONS + index * v.REGION_SIZE + offset);
   }
@@ -59,15 +70,26 @@ export class RegionRecords {
     return this.field(index, v.REGION_ENTERED);
   }
 
+  /** Entries as page index << 12 | offset; the first is the head. */
+  places(index: number): number[] {
+    const count = this.field(index, v.REGION_PAGE_COUNT) >>> 16;
+    const entries = this.field(index, v.REGION_ENTRIES);
+    return Array.from({ length: count }, (_, n) => this.cell(entries + n * 4));
+  }
+
   /** Frame of the region's head. */
   headFrame(index: number): number {
-    const page = this.place(index, 0) >>> 12;
+    const page = this.cell(this.field(index, v.REGION_ENTRIES)) >>> 12;
     return this.cell(this.field(index, v.REGION_PAGES) + page * v.REGION_PAGE_SIZE + v.PAGE_FRAME);
   }
 
-  /** Entry `n` as page index << 12 | offset; entry 0 is the head. */
-  place(index: number, n: number): number {
-    return this.cell(this.field(index, v.REGION_ENTRIES) + n * 4);
+  exits(index: number): { type: number; place: number }[] {
+    const count = this.field(index, v.REGION_EXIT_COUNT);
+    const exits = this.field(index, v.REGION_EXITS);
+    return Array.from({ length: count }, (_, n) => {
+      const exit = exits + n * v.EXIT_SIZE_BYTES;
+      return { type: this.#bytes[exit + v.EXIT_TYPE], place: this.cell(exit + v.EXIT_PLACE) };
+    });
   }
 
   /** How often the region was left, as far as its exits' counts reach. */

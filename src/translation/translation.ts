@@ -12,6 +12,7 @@ import { HypervisorError } from "../support/errors.js";
 import { Churn } from "./churn.js";
 import { instantiate, optimizer, type RegionFunctions } from "./compile.js";
 import { type Generations, generations, type ModuleOwner, type TranslatedModule } from "./generations.js";
+import { type InspectionTarget, TranslationInspection } from "./inspect.js";
 import type { ResolvedTranslation } from "./options.js";
 import { RegionRecords, RegionState, type TranslatedCore } from "./records.js";
 import { Slots } from "./slots.js";
@@ -23,6 +24,8 @@ export interface TranslatorExports {
   begin(): void;
   /** Writes the region of a request into the module: its index, or -1 if there is nothing to gain or no room. */
   translate(request: number): number;
+  /** Writes what the last region covers: how many stretches of code, their list's address in VALUE[0]. */
+  listing(): number;
   /** Ends the module: its length, its address in VALUE[0]; 0 when no region was written. */
   finish(): number;
 }
@@ -84,6 +87,7 @@ export class Translation implements ModuleOwner<Batch> {
   #waitingSince: number | undefined;
   #stays = 0;
   #disposed = false;
+  #inspection: TranslationInspection | undefined;
   #failure: unknown;
 
   /** Batches are compiled in the background: the host will yield to the event loop. */
@@ -119,6 +123,10 @@ export class Translation implements ModuleOwner<Batch> {
     if (this.#failure !== undefined) throw this.#failure;
     const records = this.#records;
     const { waiting } = records;
+    if (this.#inspection !== undefined) {
+      this.#inspection.serve();
+      return;
+    }
     if (waiting === 0 || this.#pending >= PENDING_MAX || optimizer.busy) return;
     const clock = records.number(v.CLOCK);
     this.#waitingSince ??= clock;
@@ -128,7 +136,8 @@ export class Translation implements ModuleOwner<Batch> {
     this.#makeRoom();
     const regions: number[] = [];
     const started = performance.now();
-    const translator = this.#begin();
+    const translator = this.#ready();
+    translator.begin();
     while (records.waiting > 0 && regions.length < this.#options.batch) {
       const request = records.oldest;
       const region = this.#churn.rests(records.requestFrame(request), clock) ? -1 : translator.translate(request);
@@ -159,9 +168,14 @@ export class Translation implements ModuleOwner<Batch> {
     }
   }
 
-  #begin(): TranslatorExports {
+  /** From now on nothing is translated but for a look at one place. */
+  inspect(target: InspectionTarget): TranslationInspection {
+    this.#inspection = new TranslationInspection(this.#core, this.#records, this.#ready(), target);
+    return this.#inspection;
+  }
+
+  #ready(): TranslatorExports {
     this.#translator ??= this.#makeTranslator();
-    this.#translator.begin();
     return this.#translator;
   }
 

@@ -16,6 +16,7 @@ export class FakeCore implements TranslatedCore {
   readonly u32 = new Uint32Array(this.memory.buffer);
   readonly installed: { index: number; slot: number }[] = [];
   readonly exports = {
+    frameOf: (page: number): number => page,
     table: new WebAssembly.Table({ initial: OWN_SLOTS, element: "anyfunc" }),
     regionInstall: (index: number, slot: number): void => {
       if (this.state(index) !== v.RegionState.PENDING) throw new Error(`region ${index} is not pending`);
@@ -118,6 +119,10 @@ export class FakeTranslator implements TranslatorExports {
     core.setCell(v.REGIONS_END, Math.max(core.cell(v.REGIONS_END), index + 1));
     this.#regions.push(index);
     return index;
+  }
+
+  listing(): number {
+    return 0;
   }
 
   finish(): number {

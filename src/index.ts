@@ -71,3 +71,4 @@ export type {
   TranslationOptions,
   TranslationStatistics,
 } from "./translation/index.js";
+export { nameOfCell } from "./translation/index.js";

@@ -30,6 +30,13 @@ export function parseInteger(text: string): number {
   return value;
 }
 
+/** A linear address in hexadecimal, with or without 0x: c1000000, 0xffffffff_81000000. */
+export function parseAddress(text: string): bigint {
+  const digits = text.trim().replaceAll("_", "").replace(/^0x/i, "");
+  if (!/^[0-9a-f]{1,16}$/i.test(digits)) throw new InvalidArgumentError("expected a hexadecimal address.");
+  return BigInt(`0x${digits}`);
+}
+
 /** Seconds: 30s, 500ms, 2m. */
 export function parseDuration(text: string): number {
   const match = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|)$/i.exec(text.trim());

@@ -42,6 +42,8 @@ export interface MachineOptions {
   date?: Date;
   memory: number;
   processors: number;
+  translation: boolean;
+  threshold?: number;
 }
 
 /** Bad input: reported in one line, exit code 2. */
@@ -83,7 +85,8 @@ export function addMachineOptions(command: Command): Command {
     )
     .option("--date <time>", "what the real-time clock shows at power-on, in UTC (default: now)", parseDate)
     .option("--memory <size>", "guest memory", parseSize, parseSize("128M"))
-    .option("--processors <n>", "number of virtual processors", parseCount, 1);
+    .option("--processors <n>", "number of virtual processors", parseCount, 1)
+    .option("--no-translation", "interpret everything");
 }
 
 async function readInput(path: string, what: string): Promise<Uint8Array> {
@@ -161,6 +164,7 @@ export async function createMachine(image: string | undefined, options: MachineO
       processors: options.processors,
       devices: [...defaultDevices, "apic", "ioapic"],
       clock: options.clock,
+      translation: options.translation ? { threshold: options.threshold } : false,
     });
     const disks = (options.disk ?? []).map((file) => new NvmeController(FileDisk.open(file)));
     const pc = attachPc(partition, { start: options.date ?? new Date(), pci: new PciBus(disks) });

@@ -6,6 +6,7 @@ import { Command, CommanderError } from "commander";
 import { HypervisorError } from "../node.js";
 import { addRunCommand } from "./commands/run.js";
 import { addStepCommand } from "./commands/step.js";
+import { addTranslateDumpCommand } from "./commands/translate-dump.js";
 import { UsageError } from "./machine.js";
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from "./report.js";
 
@@ -30,6 +31,7 @@ const program = new Command("ringfence")
   .configureHelp({ showGlobalOptions: true });
 addRunCommand(program, finish);
 addStepCommand(program, finish);
+addTranslateDumpCommand(program, finish);
 for (const command of program.commands) command.exitOverride().showHelpAfterError("(--help tells more)");
 
 // A closed pipe (ringfence run ... | head) ends the program quietly.

@@ -1,6 +1,6 @@
 // What a run came to: the JSON object of --json, the human summary, and the exit code.
 
-import type { Partition, PartitionOutcome } from "../node.js";
+import type { Partition, PartitionOutcome, TranslationStatistics } from "../node.js";
 
 export type Outcome = "halt" | "debug-exit" | "triple-fault" | "shutdown" | "reset" | "budget" | "timeout";
 
@@ -23,6 +23,8 @@ export interface Report {
   exits: Record<string, number>;
   /** What the screen shows in the end, where it is the guest's console. */
   screen?: readonly string[];
+  /** With --stats. */
+  translation?: TranslationStatistics;
 }
 
 /** Why the run was cut short from outside, if it was. */
@@ -81,4 +83,40 @@ export function describe(report: Report): string {
     `speed         ${report.mips.toFixed(1)} MIPS`,
     `exits         ${exits || "none"}`,
   ].join("\n");
+}
+
+const number = (value: number): string => value.toLocaleString("en");
+const milliseconds = (value: number): string => `${value.toFixed(1)} ms`;
+
+/** How often something happened, and per hundred instructions. */
+function rate(count: number, instructions: number): string {
+  return `${number(count)} (${instructions > 0 ? ((count * 100) / instructions).toFixed(2) : "0"} per 100 instructions)`;
+}
+
+/** What translation has come to, as a table for people. */
+export function describeTranslation(statistics: TranslationStatistics, instructions: number): string {
+  if (!statistics.enabled) return "translation   off: everything is interpreted";
+  const s = statistics;
+  const exits = Object.entries(s.exits).map(([cause, count]) => `${cause} ${number(count)}`);
+  const rows: readonly (readonly [string, string])[] = [
+    ["tier 1", `${(s.share * 100).toFixed(1)} % of the ticks`],
+    ["regions", `${number(s.regions)} of ${number(s.instructions)} instructions, ${number(s.liveRegions)} live`],
+    ["requests", `${number(s.requests)}, ${number(s.declined)} of them declined`],
+    [
+      "code",
+      `${number(s.bytes)} bytes in ${number(s.modules)} modules; live ${number(s.liveModules)}, ` +
+        `in the process ${number(s.processModules)}, recycled ${number(s.recycled)}, optimized ${number(s.optimized)}`,
+    ],
+    [
+      "time",
+      `translating ${milliseconds(s.translateMs)}, compiling ${milliseconds(s.compileMs)}, ` +
+        `in the background ${milliseconds(s.backgroundMs)}`,
+    ],
+    ["entries", rate(s.entries, instructions)],
+    ["hops", rate(s.hops, instructions)],
+    ["refused", number(s.refused)],
+    ["exits", exits.join(", ")],
+    ["invalidations", number(s.invalidations)],
+  ];
+  return ["translation", ...rows.map(([name, value]) => `  ${name.padEnd(14)}${value}`)].join("\n");
 }

@@ -443,6 +443,7 @@ export const RegionState = {
 export const RegionNeeds = {
   SSE: 1,
   FLOAT: 2,
+  SEGMENT_SHIFT: 8,
 } as const;
 export const ExitType = {
   STATIC: 0,
@@ -453,6 +454,8 @@ export const ExitType = {
 } as const;
 export const FLAGS_MEMORY = 0xff;
 export const FLAGS_DYNAMIC = 0xfe;
+export const OVERLAY_CFOF = 0x40;
+export const OVERLAY_CF = 0x80;
 export const FLAGS_OPERAND = 0x80;
 export const NO_ENTRY = 0xffff;
 export const REGION_STATE = 0;

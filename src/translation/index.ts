@@ -5,8 +5,9 @@
 //   translation.ts   requests -> regions -> modules -> table slots, and back: the policy
 //   records.ts       the region records as the host reads them      slots.ts   slots of the core's table
 //   generations.ts   the limit of live modules in the process       churn.ts   code that is overwritten too often
-//   compile.ts       bytes -> functions, V8's optimising compiler   statistics.ts, inspect.ts   to look at
+//   compile.ts       bytes -> functions, V8's optimising compiler   statistics.ts, inspect.ts, cells.ts   to look at
 
+export { nameOfCell } from "./cells.js";
 export { provideFlags } from "./compile.js";
 export type { GuestCode, InspectedExit, InspectedRegion, InspectionTarget, TranslationInspection } from "./inspect.js";
 export { type ResolvedTranslation, resolveTranslation, type TranslationOptions } from "./options.js";

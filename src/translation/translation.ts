@@ -67,6 +67,8 @@ export interface TranslationParts {
   readonly frequency: number;
   /** Where modules are counted; the process's unless given. */
   readonly generations?: Generations;
+  /** Milliseconds of the host's clock. */
+  readonly now?: () => number;
 }
 
 export class Translation implements ModuleOwner<Batch> {
@@ -77,6 +79,7 @@ export class Translation implements ModuleOwner<Batch> {
   readonly #slots: Slots;
   readonly #churn: Churn;
   readonly #generations: Generations;
+  readonly #now: () => number;
   readonly #counts = new TranslationCounts();
   readonly #modules = new Set<Batch>();
   /** Batch of every region that is pending or live. */
@@ -101,6 +104,7 @@ export class Translation implements ModuleOwner<Batch> {
     this.#slots = new Slots(parts.core.exports.table);
     this.#churn = new Churn(parts.frequency);
     this.#generations = parts.generations ?? generations;
+    this.#now = parts.now ?? (() => performance.now());
     this.#generations.join(this);
     this.#records.setCell(v.HOT_THRESHOLD, options.threshold);
   }
@@ -135,7 +139,7 @@ export class Translation implements ModuleOwner<Batch> {
     this.reclaim();
     this.#makeRoom();
     const regions: number[] = [];
-    const started = performance.now();
+    const started = this.#now();
     const translator = this.#ready();
     translator.begin();
     while (records.waiting > 0 && regions.length < this.#options.batch) {
@@ -144,10 +148,10 @@ export class Translation implements ModuleOwner<Batch> {
       records.advance();
       if (region < 0) this.#counts.declined++;
       else regions.push(region);
-      if (performance.now() - started >= STAY_MS) break;
+      if (this.#now() - started >= STAY_MS) break;
     }
     const length = translator.finish();
-    this.#counts.translateMs += performance.now() - started;
+    this.#counts.translateMs += this.#now() - started;
     if (length > 0) this.#compile(regions, records.cell(v.VALUE), length);
   }
 
@@ -197,7 +201,7 @@ export class Translation implements ModuleOwner<Batch> {
       this.#counts.regions++;
       this.#counts.instructions += this.#records.field(region, v.REGION_COUNT);
     }
-    const started = performance.now();
+    const started = this.#now();
     if (this.#background) {
       this.#pending++;
       void this.#compileLater(batch, bytes, started);
@@ -209,17 +213,17 @@ export class Translation implements ModuleOwner<Batch> {
       this.#failed(batch, cause);
       if (this.#failure !== undefined) throw this.#failure;
     }
-    this.#counts.compileMs += performance.now() - started;
+    this.#counts.compileMs += this.#now() - started;
   }
 
   async #compileLater(batch: Batch, bytes: Uint8Array<ArrayBuffer>, started: number): Promise<void> {
     try {
       const module = await WebAssembly.compile(bytes);
-      const arrived = performance.now();
+      const arrived = this.#now();
       this.#counts.backgroundMs += arrived - started;
       if (this.#disposed) return;
       this.#install(batch, instantiate(module, this.#core.memory));
-      this.#counts.compileMs += performance.now() - arrived;
+      this.#counts.compileMs += this.#now() - arrived;
     } catch (cause) {
       this.#failed(batch, cause);
     } finally {

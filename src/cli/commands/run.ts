@@ -6,7 +6,7 @@ import type { Command } from "commander";
 import { SerialLine } from "../../node.js";
 import { parseCount, parseDuration, parseSerial, type SerialTarget } from "../arguments.js";
 import { addMachineOptions, createMachine, type MachineOptions, UsageError } from "../machine.js";
-import { conclude, createReport, describe, EXIT_CANCELED, type Interruption } from "../report.js";
+import { conclude, createReport, describe, describeTranslation, EXIT_CANCELED, type Interruption } from "../report.js";
 import { openConsole, typeInput } from "../terminal.js";
 
 interface RunOptions extends MachineOptions {
@@ -14,6 +14,7 @@ interface RunOptions extends MachineOptions {
   maxInstructions?: number;
   timeout?: number;
   json?: boolean;
+  stats?: boolean;
 }
 
 const NEWLINE = 10;
@@ -96,10 +97,14 @@ async function run(path: string | undefined, options: RunOptions): Promise<numbe
     output.close();
     const report = createReport(partition, outcome, result.status ?? code, wallSeconds);
     if (pc !== undefined) report.screen = pc.screen.lines.join("\n").trimEnd().split("\n");
+    if (options.stats) report.translation = partition.translation;
     if (options.json) process.stdout.write(`${JSON.stringify(report)}\n`);
     else {
       if (report.screen !== undefined) process.stdout.write(`${report.screen.join("\n")}\n`);
       process.stderr.write(`${describe(report)}\n`);
+      if (report.translation !== undefined) {
+        process.stderr.write(`${describeTranslation(report.translation, report.instructions)}\n`);
+      }
     }
     return code;
   } finally {
@@ -120,6 +125,7 @@ export function addRunCommand(program: Command, finish: (code: number) => void):
     } as SerialTarget)
     .option("--max-instructions <n>", "stop after exactly this many instructions", parseCount)
     .option("--timeout <duration>", "stop after this much wall-clock time, such as 30s", parseDuration)
+    .option("--stats", "report what the translation of hot code has come to")
     .option("--json", "print one JSON object as the last line of standard output")
     .action(async (image: string | undefined, options: RunOptions) => finish(await run(image, options)));
 }

@@ -1,18 +1,37 @@
-// Compiles the core to build/ringfence.wasm unless the module is newer than every source it depends on.
-import { spawnSync } from "node:child_process";
+// Compiles the engine's two modules, each unless it is newer than every source it may depend on: the core to
+// build/ringfence.wasm, and the translator, which is instantiated on the same memory, to build/translator.wasm.
+import { spawn } from "node:child_process";
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 
-const output = "build/ringfence.wasm";
-const sources = ["asconfig.json", "package-lock.json"];
-for (const entry of readdirSync("assembly", { recursive: true })) {
-  if (String(entry).endsWith(".ts")) sources.push(join("assembly", String(entry)));
+const modules = [
+  { target: "release", entry: "assembly/index.ts", output: "build/ringfence.wasm", without: "translate" },
+  { target: "translator", entry: "assembly/translate/index.ts", output: "build/translator.wasm", without: "execute" },
+];
+
+function newest(without) {
+  const sources = ["asconfig.json", "package-lock.json"];
+  for (const entry of readdirSync("assembly", { recursive: true })) {
+    const path = String(entry);
+    if (path.endsWith(".ts") && !path.startsWith(without)) sources.push(join("assembly", path));
+  }
+  return Math.max(...sources.map((path) => statSync(path).mtimeMs));
 }
-const newest = Math.max(...sources.map((path) => statSync(path).mtimeMs));
-if (!existsSync(output) || statSync(output).mtimeMs < newest) {
-  console.log("compiling the core (assembly/ -> build/ringfence.wasm), about half a minute");
-  const result = spawnSync(process.execPath, ["node_modules/assemblyscript/bin/asc.js", "--target", "release"], {
-    stdio: "inherit",
+
+function compile({ target, entry }) {
+  return new Promise((resolve) => {
+    const asc = "node_modules/assemblyscript/bin/asc.js";
+    spawn(process.execPath, [asc, entry, "--target", target], { stdio: "inherit" }).on("exit", (code) =>
+      resolve(code ?? 1),
+    );
   });
-  process.exit(result.status ?? 1);
+}
+
+const stale = modules.filter(
+  ({ output, without }) => !existsSync(output) || statSync(output).mtimeMs < newest(without),
+);
+if (stale.length > 0) {
+  console.log(`compiling assembly/ -> ${stale.map(({ output }) => output).join(", ")}, about a minute`);
+  const codes = await Promise.all(stale.map(compile));
+  process.exit(Math.max(...codes));
 }

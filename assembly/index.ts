@@ -7,7 +7,7 @@ import { updatePending } from "./chipset/interrupts";
 import { resetLapic } from "./chipset/lapic";
 import { chipsetReset } from "./chipset/ports";
 import { schedule as scheduleEvents } from "./chipset/schedule";
-import { codeWritten, resetCache } from "./decode/cache";
+import { resetCache } from "./decode/cache";
 import { decode as decodeBytes } from "./decode/decode";
 import { Op } from "./decode/op";
 import {
@@ -34,6 +34,7 @@ import { hostWrote, setCodeCallback } from "./memory/track";
 import { startMmu } from "./mmu/start";
 import { isCanonical } from "./mmu/tables";
 import { NO_SIDE_EFFECTS, walk, WALK_ERROR, WALK_GPA } from "./mmu/walk";
+import { adoptRegions, frameWritten, installRegion, killRegion, resetRegions, startRegions } from "./region/life";
 import { retired as retiredCount, run as runPartition, select as selectProcessor, stepProcessor } from "./run";
 import { TURN_TICKS } from "./tuning";
 import { canonicalize as canonicalizeProcessor } from "./vcpu/canonical";
@@ -51,9 +52,10 @@ export { message } from "./chipset/messages";
 /** Prepares a partition whose plan the host has written. Once, before anything else. */
 export function init(): void {
   startMmu();
-  const code: (frame: u32, offset: u32, length: u32) => void = codeWritten;
+  const code: (frame: u32, offset: u32, length: u32) => void = frameWritten;
   setCodeCallback(code.index);
   resetCache();
+  startRegions();
   loadCpuidDefaults();
   startApic();
   clockReset();
@@ -124,7 +126,17 @@ export function removeRange(firstPage: u32): u32 { return u32(removePhysicalRang
 /** Frame behind a guest-physical page number, -1 if it is neither RAM nor ROM. */
 export function frameOf(page: u32): i32 { return physicalFrame(<u64>page << 12); }
 /** The host wrote guest memory: `length` bytes from an offset of a frame, possibly into the following ones. */
-export function memoryWritten(frame: u32, offset: u32, length: u32): void { hostWrote(frame, offset, length); }
+export function memoryWritten(frame: u32, offset: u32, length: u32): void {
+  adoptRegions();
+  hostWrote(frame, offset, length);
+}
+
+/** The function of a PENDING region is in a slot of the table. 0: its code has changed meanwhile, or it is not pending. */
+export function regionInstall(index: u32, slot: u32): u32 { return u32(installRegion(index, slot)); }
+/** The region is not entered any more: it is DEAD, and its record the host's to free. */
+export function regionKill(index: u32): void { killRegion(index); }
+/** Kills all regions and empties their side table. */
+export function regionReset(): void { resetRegions(); }
 
 /** Translates VALUE[0] for an access (bits of mmu/walk) without side effects: VALUE[0] = gpa, or VALUE[1] = error code. */
 export function translate(processor: u32, access: u32): u32 {

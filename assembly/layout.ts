@@ -388,11 +388,18 @@ export const REGION_CURRENT: usize = TRANSLATE_CONTROL + 0x18;
 export const REGIONS_DEAD: usize = TRANSLATE_CONTROL + 0x1c;
 /** Highest region record in use plus one. */
 export const REGIONS_END: usize = TRANSLATE_CONTROL + 0x20;
+/** REQUESTS_WRITTEN when run last left for the translator. */
+export const REQUESTS_NOTED: usize = TRANSLATE_CONTROL + 0x28;
 /** Most guest instructions in one region. */
 export const REGION_INSTRUCTIONS: usize = TRANSLATE_CONTROL + 0x24;
 export const TRANSLATION_STATISTICS: usize = TRANSLATE_CONTROL + 0x100; // u64 each (region/statistics)
+/** Heads of the chains of regions per frame, u32 each, and the links of their pages (region/watch). */
+export const REGION_HEADS: usize = TRANSLATION + 0x48000;
+export const REGION_HEADS_ENTRIES: u32 = 8192;
+export const REGION_LINKS: usize = TRANSLATION + 0x50000; // u32 x REGIONS_MAX x REGION_PAGES_MAX
+export const REGION_PAGES_MAX: u32 = 8;
 /** Side tables of regions: pages, entries, exits, micro-ops. */
-export const REGION_META: usize = TRANSLATION + 0x50000;
+export const REGION_META: usize = TRANSLATION + 0x70000;
 export const REGION_META_END: usize = TRANSLATION + 0x500000;
 /** Workspace of one translation: dead between calls. */
 export const TRANSLATE_WORK: usize = TRANSLATION + 0x500000;

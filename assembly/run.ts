@@ -58,6 +58,8 @@ import {
   TURN_LEFT,
   WANT_WINDOW,
 } from "./layout";
+import { adoptRegions } from "./region/life";
+import { takeNotice } from "./region/request";
 import { SLICE_TICKS, TURN_TICKS } from "./tuning";
 import { beginStep, endStep, instructionBreakpoint } from "./vcpu/debug";
 import {
@@ -349,6 +351,7 @@ function idle(): u32 {
  * exit record says what, and which processor; BUDGET holds what is left.
  */
 export function run(): u32 {
+  adoptRegions();
   // A replayed instruction belongs to the processor that left in the middle of it.
   if (load<u32>(REPLAY_COUNT) != 0) select(load<u32>(REPLAY_PROCESSOR));
   for (;;) {
@@ -356,6 +359,10 @@ export function run(): u32 {
       store<u32>(STOP_REQUEST, 0);
       fillExit(ExitReason.CANCELED, 0, 0, 0);
       return ExitReason.CANCELED;
+    }
+    if (takeNotice()) {
+      fillExit(ExitReason.TRANSLATE, 0, 0, 0);
+      return ExitReason.TRANSLATE;
     }
     if (serveEvents()) return ExitReason.TIMER;
     const budget = load<u64>(BUDGET);
@@ -393,6 +400,7 @@ export function run(): u32 {
  * instruction that the host has answered is finished first: the log belongs to it.
  */
 export function stepProcessor(processor: u32, count: u32): u32 {
+  adoptRegions();
   while (load<u32>(REPLAY_COUNT) != 0 && load<u32>(REPLAY_PROCESSOR) != processor) {
     select(load<u32>(REPLAY_PROCESSOR));
     if (load<u32>(ACTIVITY) != Activity.ACTIVE) store<u32>(REPLAY_COUNT, 0);

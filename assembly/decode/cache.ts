@@ -1,6 +1,6 @@
 // The decode cache: blocks of micro-ops in an arena, found by (frame, offset, mode word).
 //
-//   block header, 32 bytes, followed by `count` micro-ops and a terminator:
+//   block header, 64 bytes, followed by `count` micro-ops and a terminator:
 //     0  hashNext   u32   next block of the same hash chain
 //     4  frame      u32   frame of the first byte
 //     8  pageNext   u32   next block in `frame`'s list
@@ -8,7 +8,9 @@
 //    16  pageNext2  u32   next block in `frame2`'s list
 //    20  mode       u32
 //    24  first      u16   offset of the first byte | 26  last u16  offset of the last byte (past 4095: in frame2)
-//    28  count      u16   | 30  live u16
+//    28  count      u16   | 30  live u16     Live
+//    32  heat       u32   entries by a branch until the block is hot (region/request)
+//    36  body       u32   first micro-op of its copy without the mark of a region (region/marks), 0 = none
 //
 // A block never leaves its page, except that an instruction across the page's end makes a block of its
 // own. Every frame with blocks carries the reason CODE, so that stores into it arrive at `codeWritten`,
@@ -23,6 +25,7 @@ import {
   ARENA_SIZE,
   BLOCK_HASH,
   BLOCK_HASH_ENTRIES,
+  HOT_THRESHOLD,
   JUMP_CACHE,
   JUMP_CACHE_ENTRIES,
 } from "../layout";
@@ -34,7 +37,7 @@ import { decode, endsBlock } from "./decode";
 import { Op } from "./op";
 import { clearUop, UOP, UOP_OFFSET, UOP_OP, UOP_PLAIN, UOP_REMAIN } from "./uop";
 
-export const HEADER: usize = 32;
+export const HEADER: usize = 64;
 const HASH_NEXT: usize = 0;
 const FRAME: usize = 4;
 const PAGE_NEXT: usize = 8;
@@ -45,6 +48,16 @@ const FIRST: usize = 24;
 const LAST: usize = 26;
 const COUNT: usize = 28;
 const LIVE: usize = 30;
+const HEAT: usize = 32;
+const BODY: usize = 36;
+
+const enum Live {
+  STALE = 0,
+  /** In the hash and on the lists of its frames. */
+  FOUND = 1,
+  /** A body: on the lists only. */
+  BODY = 2,
+}
 
 export const NO_FRAME: u32 = 0xffff_ffff;
 /** Room that the largest block needs. */
@@ -66,8 +79,20 @@ export function findBlock(frame: u32, offset: u32, mode: u32): usize {
   }
   return 0;
 }
-/** Second frame of the block whose first micro-op is `u`, NO_FRAME if it stays in its page. */
+// Of the block whose first micro-op is `u`:
+/** Second frame, NO_FRAME if it stays in its page. */
 @inline export function blockFrame2(u: usize): u32 { return load<u32>(u - HEADER, FRAME2); }
+@inline export function blockFrame(u: usize): u32 { return load<u32>(u - HEADER, FRAME); }
+@inline export function blockMode(u: usize): u32 { return load<u32>(u - HEADER, BLOCK_MODE); }
+/** Offset of its last byte. */
+@inline export function blockLast(u: usize): u32 { return load<u16>(u - HEADER, LAST); }
+@inline export function setBlockHeat(u: usize, heat: u32): void { store<u32>(u - HEADER, heat, HEAT); }
+/** A branch leads to the block: counts that and tells whether it has become hot. */
+@inline export function warmBlock(u: usize): bool {
+  const heat = load<u32>(u - HEADER, HEAT) - 1;
+  store<u32>(u - HEADER, heat, HEAT);
+  return heat == 0;
+}
 
 export function resetCache(): void {
   memory.fill(BLOCK_HASH, 0, BLOCK_HASH_ENTRIES * 4);
@@ -109,7 +134,9 @@ function open(frame: u32, offset: u32, mode: u32): usize {
   store<u32>(block, NO_FRAME, FRAME2);
   store<u32>(block, mode, BLOCK_MODE);
   store<u16>(block, offset, FIRST);
-  store<u16>(block, 1, LIVE);
+  store<u16>(block, Live.FOUND, LIVE);
+  store<u32>(block, load<u32>(HOT_THRESHOLD), HEAT);
+  store<u32>(block, 0, BODY);
   return block;
 }
 
@@ -126,10 +153,10 @@ function close(block: usize, count: u32, end: u32): usize {
   store<u32>(ARENA_NEXT, terminator + UOP);
 
   const frame = load<u32>(block, FRAME);
-  const head = bucket(frame, load<u16>(block, FIRST), load<u32>(block, BLOCK_MODE));
+  const first = <u32>load<u16>(block, FIRST);
+  const head = bucket(frame, first, load<u32>(block, BLOCK_MODE));
   store<u32>(block, load<u32>(head), HASH_NEXT);
   store<u32>(head, block);
-  const first = <u32>load<u16>(block, FIRST);
   const second = load<u32>(block, FRAME2);
   file(block, PAGE_NEXT, frame, first, second == NO_FRAME ? end : 4096);
   // An alias: both pages of the instruction are the same frame, which lists the block once.
@@ -153,21 +180,22 @@ function watch(frame: u32, from: u32, to: u32): void {
   store<u64>(entry, before | covered, FRAME_GRANULES);
 }
 /** Bit per 64 bytes from offset `first` to offset `last`. */
-@inline function granulesOf(first: u32, last: u32): u64 {
+@inline export function granulesOf(first: u32, last: u32): u64 {
   return (<u64>-1 << <u64>(first >> 6)) & (<u64>-1 >> <u64>(63 - (last >> 6)));
 }
 
 /**
- * Decodes the block at an offset of a frame. Returns its first micro-op, or 0 when already the first
- * instruction reaches beyond the page (decodeCrossing's job).
+ * Decodes the block at an offset of a frame, up to offset `stop` if an instruction begins there or beyond it.
+ * Returns its first micro-op, or 0 when already the first instruction reaches beyond the page
+ * (decodeCrossing's job).
  */
-export function decodeBlock(frame: u32, offset: u32, mode: u32): usize {
+export function decodeBlock(frame: u32, offset: u32, mode: u32, stop: u32): usize {
   const block = open(frame, offset, mode);
   const page = frameHost(frame);
   let u = block + HEADER;
   let count: u32 = 0;
   let at = offset;
-  while (count < BLOCK_MAX && at < 4096) {
+  while (count < BLOCK_MAX && at < stop) {
     const length = decode(page + at, 4096 - at, mode, u);
     if (length == 0) break;
     store<u16>(u, at, UOP_OFFSET);
@@ -194,7 +222,52 @@ export function decodeCrossing(frame: u32, frame2: u32, offset: u32, bytes: usiz
   return close(block, 1, offset + length);
 }
 
-/** A store hit a frame with decoded code: what overlaps becomes stale. Registered with memory/track. */
+/**
+ * First micro-op of the body of the block whose first micro-op is `u`: a copy that no address leads to. 0 when
+ * the arena has no room for it, or the block reaches into another page.
+ */
+export function bodyOf(u: usize): usize {
+  const block = u - HEADER;
+  const known = <usize>load<u32>(block, BODY);
+  if (known != 0) return known;
+  const bytes = HEADER + (<usize>load<u16>(block, COUNT) + 1) * UOP;
+  const body = <usize>load<u32>(ARENA_NEXT);
+  if (body + bytes > ARENA + ARENA_SIZE || load<u32>(block, FRAME2) != NO_FRAME) return 0;
+  memory.copy(body, block, bytes);
+  store<u16>(body, Live.BODY, LIVE);
+  store<u32>(ARENA_NEXT, body + bytes);
+  store<u32>(block, body + HEADER, BODY);
+  file(body, PAGE_NEXT, load<u32>(block, FRAME), load<u16>(block, FIRST), <u32>load<u16>(block, LAST) + 1);
+  return body + HEADER;
+}
+
+/** Discards the blocks of a mode that run over an address, which is to begin a block of its own. */
+export function cutBlocks(frame: u32, offset: u32, mode: u32): void {
+  const entry = frameEntry(frame);
+  let block = <usize>load<u32>(entry, FRAME_CODE);
+  while (block != 0) {
+    const isFirst = load<u32>(block, FRAME) == frame;
+    const next = <usize>(isFirst ? load<u32>(block, PAGE_NEXT) : load<u32>(block, PAGE_NEXT2));
+    const over = <u32>load<u16>(block, FIRST) < offset && <u32>load<u16>(block, LAST) >= offset;
+    if (isFirst && over && load<u32>(block, BLOCK_MODE) == mode && load<u32>(block, FRAME2) == NO_FRAME) {
+      discard(block, frame);
+    }
+    block = next;
+  }
+  if (load<u32>(entry, FRAME_CODE) == 0) forget(frame);
+}
+
+/** Gives every block its full way to become hot again. */
+export function coolBlocks(): void {
+  let block = ARENA;
+  const end = <usize>load<u32>(ARENA_NEXT);
+  while (block < end) {
+    store<u32>(block, load<u32>(HOT_THRESHOLD), HEAT);
+    block += HEADER + (<usize>load<u16>(block, COUNT) + 1) * UOP;
+  }
+}
+
+/** A store hit a frame with decoded code: what overlaps becomes stale. */
 export function codeWritten(frame: u32, offset: u32, length: u32): void {
   const entry = frameEntry(frame);
   const written = granulesOf(offset, offset + length - 1);
@@ -244,11 +317,13 @@ function discard(block: usize, writtenFrame: u32): void {
     store<u16>(u, Op.STALE, UOP_OP);
     store<u16>(u, Op.STALE, UOP_PLAIN);
   }
-  store<u16>(block, 0, LIVE);
   const frame = load<u32>(block, FRAME);
-  let at = bucket(frame, load<u16>(block, FIRST), load<u32>(block, BLOCK_MODE));
-  while (<usize>load<u32>(at) != block) at = <usize>load<u32>(at) + HASH_NEXT;
-  store<u32>(at, load<u32>(block, HASH_NEXT));
+  if (load<u16>(block, LIVE) == Live.FOUND) {
+    let at = bucket(frame, load<u16>(block, FIRST), load<u32>(block, BLOCK_MODE));
+    while (<usize>load<u32>(at) != block) at = <usize>load<u32>(at) + HASH_NEXT;
+    store<u32>(at, load<u32>(block, HASH_NEXT));
+  }
+  store<u16>(block, Live.STALE, LIVE);
   unlist(block, frame);
   const second = load<u32>(block, FRAME2);
   if (second == NO_FRAME || second == frame) return;

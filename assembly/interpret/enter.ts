@@ -3,12 +3,14 @@
 // whose entries carry the fetch context they were made in.
 
 import { CODE_PARTIAL, CONTEXT_STALE, FETCH_TAG, GATHERED, MODE, RIP_PAGE, SCRATCH_UOP } from "../layout";
-import { blockFrame2, decodeBlock, decodeCrossing, findBlock, NO_FRAME } from "../decode/cache";
+import { blockFrame2, decodeCrossing, findBlock, NO_FRAME } from "../decode/cache";
+import { JUMP_TAG, JUMP_UOP } from "../decode/jump";
 import { MODE_CODE, MODE_CODE64 } from "../decode/mode";
 import { Op } from "../decode/op";
 import { copyUop, UOP, UOP_LENGTH, UOP_OFFSET, UOP_OP, UOP_PLAIN, UOP_REMAIN, uopLength } from "../decode/uop";
 import { probePush } from "../execute/stack";
 import { frameHost } from "../memory/frames";
+import { decodeMarked, unmarked } from "../region/marks";
 import { fetchCode } from "../vcpu/fetch";
 import { isCanonical } from "../mmu/tables";
 import { raiseGP } from "../vcpu/fault";
@@ -65,7 +67,7 @@ function locate(rip: u64): usize {
   let u = findBlock(frame, offset, mode);
   if (u != 0 && blockFrame2(u) == NO_FRAME) return u;
   if (u == 0) {
-    u = decodeBlock(frame, offset, mode);
+    u = decodeMarked(frame, offset, mode);
     if (u != 0) return u;
   }
   // The instruction reaches into the next page: its frame belongs to the block's identity.
@@ -103,15 +105,16 @@ export function enter(rip: u64, entry: usize): usize {
   // The walk of a fetch may itself have changed page tables that code was fetched through.
   if (u == 0 || (load<u32>(CODE_PARTIAL) | load<u32>(CONTEXT_STALE)) != 0) return 0;
   store<u64>(entry, rip);
-  store<u32>(entry, load<u32>(FETCH_TAG), 8);
-  store<u32>(entry, u, 12);
+  store<u32>(entry, load<u32>(FETCH_TAG), JUMP_TAG);
+  store<u32>(entry, u, JUMP_UOP);
   return u;
 }
 
 /** Puts the one instruction at `rip` into the scratch micro-op. 0: the fetch failed. */
 export function enterStep(rip: u64): usize {
-  const u = locate(rip);
+  let u = locate(rip);
   if (u == 0 || withinLimit(u, rip, code64()) == 0) return 0;
+  u = unmarked(u);
   copyUop(SCRATCH_UOP, u);
   store<u16>(SCRATCH_UOP, load<u16>(u, UOP_PLAIN), UOP_OP);
   store<u8>(SCRATCH_UOP, 1, UOP_REMAIN);

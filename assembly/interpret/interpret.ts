@@ -7,21 +7,15 @@
 // u), `break` with outcome JUMP or TAKEN (a branch), or `break` alone, which means that the instruction
 // failed: FAULT says why, nothing is committed and RIP stays at it.
 
-import {
-  FETCH_TAG,
-  FUEL,
-  GPR,
-  JUMP_CACHE,
-  JUMP_CACHE_ENTRIES,
-  RIP_MASK,
-  RIP_PAGE,
-} from "../layout";
-import { blockFrame2, NO_FRAME } from "../decode/cache";
+import { FETCH_TAG, FUEL, GPR, RIP_MASK, RIP_PAGE } from "../layout";
+import { blockFrame2, NO_FRAME, warmBlock } from "../decode/cache";
+import { JUMP_TAG, JUMP_UOP, jumpEntry } from "../decode/jump";
 import { Op } from "../decode/op";
 import { UOP, UOP_LINK, uopDst, uopImm, uopOffset, uopOp, uopRemain, uopSrc } from "../decode/uop";
 import { add, and, dec, imul2, inc, setCF, sub } from "../execute/alu";
 import { slow } from "../execute/slow";
 import { Arithmetic } from "../execute/sse/element";
+import { requestBlock } from "../region/request";
 import { effectiveAddress } from "../vcpu/address";
 import { raiseGP, raiseUD } from "../vcpu/fault";
 import { condition } from "../vcpu/flags";
@@ -67,6 +61,7 @@ import {
   unaryM,
   unaryR,
 } from "./forms";
+import { runRegions } from "./region";
 import { general, general38, general3a, loadVector, moveVector, packedVector, storeVector } from "./vector";
 
 /** The instruction failed. */
@@ -75,12 +70,6 @@ const FAILED: i32 = 0;
 const JUMP: i32 = 1;
 /** A direct branch at `u` is taken; its target may be linked. */
 const TAKEN: i32 = 2;
-
-/** Jump-cache entry of an instruction pointer. */
-@inline function jumpEntry(target: u64): usize {
-  const low = <u32>target;
-  return JUMP_CACHE + (<usize>((low ^ (low >> 12)) & (JUMP_CACHE_ENTRIES - 1)) << 4);
-}
 
 /**
  * Runs from RIP (u = 0) or from a paid micro-op until the fuel is used up, an instruction fails, or one
@@ -107,7 +96,7 @@ export function interpret(from: usize): void {
             if (source != 0 && <usize>load<u32>(source, UOP_LINK) == u) store<u32>(source, 0, UOP_LINK);
             fuel += uopRemain(u);
             target = ripOf(u);
-            store<u32>(jumpEntry(target), 0, 8);
+            store<u32>(jumpEntry(target), 0, JUMP_TAG);
             outcome = JUMP;
             break;
           case Op.GOTO:
@@ -120,6 +109,18 @@ export function interpret(from: usize): void {
             store<i32>(FUEL, fuel);
             return;
           case Op.TOO_LONG: raiseGP(0); break;
+          case Op.REGION: {
+            store<i32>(FUEL, fuel + uopRemain(u));
+            u = runRegions(u);
+            if (u == 0) return;
+            fuel = load<i32>(FUEL) - uopRemain(u);
+            if (fuel < 0) {
+              setRip(ripOf(u));
+              return;
+            }
+            source = 0;
+            continue;
+          }
 
           case Op.ADD_RR8: opRR<u8>(Kind.ADD, u); u += UOP; continue;
           case Op.ADD_RI8: opRI<u8>(Kind.ADD, u); u += UOP; continue;
@@ -1163,6 +1164,7 @@ export function interpret(from: usize): void {
           source = u;
           u = link;
           outcome = FAILED;
+          if (warmBlock(link)) requestBlock(link);
           continue;
         }
         setRip(ripOf(link));
@@ -1188,8 +1190,8 @@ export function interpret(from: usize): void {
     }
     const entry = jumpEntry(target);
     let next: usize;
-    if (load<u64>(entry) == target && load<u32>(entry, 8) == load<u32>(FETCH_TAG)) {
-      next = <usize>load<u32>(entry, 12);
+    if (load<u64>(entry) == target && load<u32>(entry, JUMP_TAG) == load<u32>(FETCH_TAG)) {
+      next = <usize>load<u32>(entry, JUMP_UOP);
       const page = target - <u64>uopOffset(next);
       if (outcome == TAKEN && page == load<u64>(RIP_PAGE) && blockFrame2(next) == NO_FRAME) store<u32>(u, next, UOP_LINK);
       store<u64>(RIP_PAGE, page);
@@ -1204,6 +1206,7 @@ export function interpret(from: usize): void {
       store<i32>(FUEL, fuel);
       return;
     }
+    if (warmBlock(next)) requestBlock(next);
     fuel -= cost;
     source = 0;
     u = next;

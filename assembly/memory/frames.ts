@@ -23,6 +23,8 @@ export const DIRTY_LOG: u32 = 1 << 2;
 export const READONLY: u32 = 1 << 3;
 /** A watchpoint of the host lies on the page. */
 export const WATCH: u32 = 1 << 4;
+/** Translated code derives from the page (region/watch). */
+export const TRANSLATED: u32 = 1 << 5;
 /** All reasons that forbid write entries. */
 export const WRITES_SEEN: u32 = 0xff;
 /** Written, or open to writes, since it was last cleared. */

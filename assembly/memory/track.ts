@@ -2,7 +2,7 @@
 // lookup tables, which exist only for frames without obligations; every other store comes here. The
 // parties live in rooms further right (decode cache, mmu), so they register function indices.
 //
-//   code     (frame, offset, length)                     after a store into a page with decoded code
+//   code     (frame, offset, length)                     after a store into a page with decoded or translated code
 //   table    (frame, first, old, last, oldLast)          after a store into a traced page table; old
 //                                                        values of the one or two 8-byte units it touched
 //   revoke   (frame)                                     drop every write entry of the frame
@@ -18,6 +18,7 @@ import {
   frameEntry,
   frameHost,
   TABLE,
+  TRANSLATED,
   WRITES_SEEN,
 } from "./frames";
 
@@ -94,7 +95,7 @@ export function storeTracked(frame: u32, offset: u32, size: u32, value: u64): vo
     storeSized(host, size, value);
     call_indirect<void>(tableCallback, frame, <u32>first & 0xfff, old, <u32>last & 0xfff, oldLast);
   } else storeSized(host, size, value);
-  if ((reasons & CODE) != 0) call_indirect<void>(codeCallback, frame, offset, size);
+  if ((reasons & (CODE | TRANSLATED)) != 0) call_indirect<void>(codeCallback, frame, offset, size);
 }
 
 /**
@@ -109,7 +110,7 @@ export function noteWrite(frame: u32, offset: u32, length: u32): void {
     store<u32>(entry, 0, FRAME_TABLE_USE);
     mappingChanged();
   }
-  if ((reasons & CODE) != 0) call_indirect<void>(codeCallback, frame, offset, length);
+  if ((reasons & (CODE | TRANSLATED)) != 0) call_indirect<void>(codeCallback, frame, offset, length);
 }
 
 /** The same for a run of bytes that may span frames. */

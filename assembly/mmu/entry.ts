@@ -50,6 +50,17 @@ export function visit32(gpa: u64, use: u32): u32 {
   return frame < 0 ? ~(<u32>0) : load<u32>(frameHost(frame) + offset);
 }
 
+/** The accessed bits that a walk would set are set. Tables in ROM keep theirs. */
+export function isAccessed(): bool {
+  for (let i: u32 = 0; i < steps; i++) {
+    const at = STEPS + (<usize>i << 3);
+    const frame = load<i32>(at);
+    if (frame < 0 || (load<u32>(frameEntry(frame)) & READONLY) != 0) continue;
+    if (((<u32>load<u8>(frameHost(frame) + (load<u32>(at, 4) & 0xfff))) & <u32>PTE_A) == 0) return false;
+  }
+  return true;
+}
+
 /** Commits a successful walk; the last step is the leaf. Accessed and dirty lie in an entry's low byte. */
 export function settle(write: bool): void {
   const count = steps;

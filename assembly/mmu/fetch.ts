@@ -16,7 +16,7 @@ import {
 import { FETCHED, frameEntry } from "../memory/frames";
 import { frameOf } from "../memory/ranges";
 import { isCanonical } from "./tables";
-import { FETCH, USER, WALK_GPA, walk } from "./walk";
+import { FETCH, UNNOTICED, USER, WALK_GPA, walk } from "./walk";
 
 /** Why fetchFrame gave no frame. */
 export const enum FetchKind {
@@ -52,15 +52,22 @@ export function fetchFrame(linear: u64): i32 {
   const page = linear >> 12;
   const entry = FETCH_TLB + ((<usize>page & (FETCH_TLB_ENTRIES - 1)) << 4);
   if (load<u64>(entry) == page && load<u32>(entry, 8) == load<u32>(FETCH_TAG)) return load<i32>(entry, 12);
-  return fetchMiss(linear, entry);
+  return fetchMiss(linear, entry, FETCH);
+}
+/** The same for code that may not be executed after all: the guest cannot tell. -1 also where it could. */
+export function peekFrame(linear: u64): i32 {
+  const page = linear >> 12;
+  const entry = FETCH_TLB + ((<usize>page & (FETCH_TLB_ENTRIES - 1)) << 4);
+  if (load<u64>(entry) == page && load<u32>(entry, 8) == load<u32>(FETCH_TAG)) return load<i32>(entry, 12);
+  return fetchMiss(linear, entry, FETCH | UNNOTICED);
 }
 
-function fetchMiss(linear: u64, entry: usize): i32 {
+function fetchMiss(linear: u64, entry: usize, access: u32): i32 {
   if (!isCanonical(linear)) {
     kind = FetchKind.NON_CANONICAL;
     return -1;
   }
-  if (!walk(linear, load<u32>(CPL) == 3 ? FETCH | USER : FETCH)) {
+  if (!walk(linear, load<u32>(CPL) == 3 ? access | USER : access)) {
     kind = FetchKind.FAULT;
     return -1;
   }

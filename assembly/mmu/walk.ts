@@ -6,7 +6,7 @@ import { A20_MASK, CR0, CR4, EFER, SYSTEM_FLAGS } from "../layout";
 import { CR0_PG, CR0_WP, CR4_PAE, CR4_SMAP, CR4_SMEP, EFER_LMA, EFER_NXE } from "../x86/control";
 import { AC } from "../x86/flags";
 import { PF_FETCH, PF_PRESENT, PF_RESERVED, PF_USER, PF_WRITE } from "../x86/vectors";
-import { beginWalk, settle } from "./entry";
+import { beginWalk, isAccessed, settle } from "./entry";
 import { walk32 } from "./walk-32";
 import { walk4 } from "./walk-4level";
 import { walkPae } from "./walk-pae";
@@ -19,6 +19,8 @@ export const FETCH: u32 = 4;
 export const IMPLICIT: u32 = 8;
 /** Translate only: accessed and dirty bits stay, nothing is traced or cached. */
 export const NO_SIDE_EFFECTS: u32 = 16;
+/** Succeed only if every accessed bit on the way is set already: the guest cannot tell that there was a walk. */
+export const UNNOTICED: u32 = 32;
 
 // What the leaf allows (WALK_FLAGS). The walkers return these, or Bad values.
 export const WRITABLE: u32 = 1;
@@ -66,6 +68,7 @@ export function walk(linear: u64, access: u32): bool {
   }
   if ((access & FETCH) != 0 && (flags & NO_EXECUTE) != 0) return fail(access, PF_PRESENT);
 
+  if ((access & UNNOTICED) != 0 && !isAccessed()) return false;
   if ((access & NO_SIDE_EFFECTS) == 0) settle((access & WRITE) != 0);
   store<u32>(WALK_FLAGS, (access & WRITE) != 0 ? flags | DIRTY_LEAF : flags);
   store<u64>(WALK_GPA, load<u64>(WALK_GPA) & load<u64>(A20_MASK));

@@ -45,6 +45,8 @@ export const enum RegionNeeds {
   SSE = 1,
   /** MXCSR rounds to nearest, masks everything, without FTZ and DAZ, and PE is set already. */
   FLOAT = 2,
+  /** Bit 8 + n: segment n is usable and in protected mode an expand-up data segment open to writes, with room for any operand. */
+  SEGMENT_SHIFT = 8,
 }
 
 export const enum ExitType {
@@ -64,6 +66,9 @@ export const enum ExitType {
 export const FLAGS_MEMORY: u32 = 0xff;
 /** All four LAZY cells were stored as they are to be. */
 export const FLAGS_DYNAMIC: u32 = 0xfe;
+/** Bits of LAZY_KIND that only such an exit leaves: CF and OF, or CF alone, are those in LAZY_CARRY, the others follow from the rest. */
+export const OVERLAY_CFOF: u32 = 0x40;
+export const OVERLAY_CF: u32 = 0x80;
 /** With a lazy kind word (kind << 2 | size): LAZY_RESULT holds the second operand, not the result. */
 export const FLAGS_OPERAND: u32 = 0x80;
 
@@ -85,6 +90,11 @@ export const REGION_CHECKED_TAG: usize = 48;
 export const REGION_ENTERED: usize = 52;
 export const REGION_BYTES: usize = 56;
 export const REGION_COUNT: usize = 60;
+
+export const REGION_PAGE_SIZE: u32 = 16;
+export const PAGE_RELATIVE: usize = 0;
+export const PAGE_FRAME: usize = 4;
+export const PAGE_GRANULES: usize = 8;
 
 export const EXIT_SIZE_BYTES: u32 = 16;
 export const EXIT_PLACE: usize = 0;

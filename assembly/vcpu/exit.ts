@@ -55,6 +55,8 @@ export const enum ExitReason {
   TIMER = 18,
   /** A device of the host switched the machine off. */
   SHUTDOWN = 19,
+  /** Code has become hot: the host's translator may want to look. Run again. */
+  TRANSLATE = 20,
 }
 
 /** Bits of EXIT_FLAGS. */

@@ -26,6 +26,7 @@ import {
   FETCH_TAG,
   FETCH_TLB,
   FETCH_TLB_ENTRIES,
+  GPR,
   JUMP_CACHE,
   JUMP_CACHE_ENTRIES,
   LIMIT,
@@ -39,7 +40,7 @@ import {
   TABLE_SYSTEM,
   TABLE_WRITE,
 } from "../layout";
-import { MODE_CODE16, MODE_CODE32, MODE_CODE64, MODE_FLAT, MODE_STACK_SHIFT } from "../decode/mode";
+import { MODE_CHECKED, MODE_CODE16, MODE_CODE32, MODE_CODE64, MODE_FLAT, MODE_STACK_SHIFT } from "../decode/mode";
 import { selectSet } from "../mmu/sets";
 import { currentContext, tableBytes, tableRead, tableWrite } from "../mmu/tables";
 import { CR0_AM, DR7_ENABLED } from "../x86/control";
@@ -166,13 +167,25 @@ export function switchRing(user: u32): void {
   store<u32>(FETCH_TAG, partner);
 }
 
+/**
+ * Outside 64-bit mode the upper halves of the registers are zero: they are undefined when it is left (SDM vol. 1,
+ * 3.4.1.1), and nothing there reaches them. R8-R15 keep theirs.
+ */
+function clearUpperHalves(): void {
+  for (let at = GPR; at < GPR + 64; at += 8) store<u32>(at, 0, 4);
+}
+
 /** Recomputes all derived state. */
 export function refresh(): void {
   const code64 = isCode64();
   const flags = systemFlags();
   const user = u32(cpl() == 3);
-  const mode = modeWord(code64);
+  const dr7 = load<u32>(DR + 56);
+  const aligned = user != 0 && (flags & AC) != 0 && (cr0() & CR0_AM) != 0;
+  const checked = aligned || dataBreakpointsEnabled(dr7);
+  const mode = modeWord(code64) | (checked ? MODE_CHECKED : 0);
   store<u32>(MODE, mode);
+  if (!code64) clearUpperHalves();
   store<u64>(RIP_MASK, code64 ? ~<u64>0 : 0xffff_ffff);
   refreshBases(code64);
 
@@ -182,9 +195,6 @@ export function refresh(): void {
   store<u32>(TABLE_READ, <u32>tableRead(set, context));
   store<u32>(TABLE_WRITE, <u32>tableWrite(set, context));
 
-  const dr7 = load<u32>(DR + 56);
-  const aligned = user != 0 && (flags & AC) != 0 && (cr0() & CR0_AM) != 0;
-  const checked = aligned || dataBreakpointsEnabled(dr7);
   store<u32>(DATA_CHECKED, u32(checked));
   store<u64>(DATA_LIMIT, checked ? 0 : load<u64>(LIMIT));
   // RF lasts for one instruction: stepping over that one lets the run loop clear it (vcpu/debug).

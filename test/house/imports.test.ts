@@ -22,6 +22,7 @@ const ASSEMBLY_ORDER: readonly (readonly string[])[] = [
   ["vmbus"],
   ["execute"],
   ["vmm"],
+  ["region"],
   ["translate"],
   ["interpret"],
   ["run"],

@@ -1,0 +1,86 @@
+// Leaving a region, and the labels of its open blocks. An exit is an index into the region's side table; the code
+// sets L_EXIT to it and branches to the one common exit (lower/locals), so that nothing is stored on the way.
+
+import { EXIT_BACK, EXIT_LAZY, EXIT_PLACE, EXIT_RESUME, EXIT_TYPE, EXIT_UOP, ExitType, NO_ENTRY } from "../region/record";
+import { L_EXIT } from "./lower/locals";
+import { isDynamic, state } from "./lower/flags";
+import { FLAGS_DYNAMIC } from "../region/record";
+import { EXIT_TAKEN } from "../region/record";
+import { i32c, op, set, unsigned, Wasm } from "./wasm";
+import { exitEntry, giveUp, newExit, OPEN } from "./work";
+
+/** What a label of OPEN stands for besides a node. */
+export const LABEL_EXIT: u32 = 0xffff_ffff;
+export const LABEL_IF: u32 = 0xffff_fffe;
+let depth: u32 = 0;
+
+export function resetLabels(): void {
+  depth = 0;
+  open(LABEL_EXIT);
+}
+export function open(label: u32): void {
+  store<u32>(OPEN + (<usize>depth << 2), label);
+  depth++;
+  if (depth >= 1000) giveUp();
+}
+export function close(): void {
+  op(Wasm.END);
+  depth--;
+}
+/** Relative depth of the innermost open block with a label. */
+function depthOf(label: u32): u32 {
+  for (let i: u32 = 0; i < depth; i++) if (load<u32>(OPEN + (<usize>(depth - 1 - i) << 2)) == label) return i;
+  giveUp();
+  return 0;
+}
+export function branchTo(label: u32): void {
+  op(Wasm.BR);
+  unsigned(depthOf(label));
+}
+export function labelDepth(label: u32): void { unsigned(depthOf(label)); }
+
+// ---- the instruction that is being translated -----------------------------------------------------
+
+/** Its place, and the instructions of its node from it on, this one included. */
+let place: u32 = 0;
+let back: u32 = 0;
+let miss: i32 = -1;
+export function beginInstruction(at: u32, left: u32): void {
+  place = at;
+  back = left;
+  miss = -1;
+}
+
+/** Writes an exit with the flags as they are here. */
+export function makeExit(type: u32, at: u32, unused: u32): u32 {
+  const index = newExit();
+  const e = exitEntry(index);
+  store<u32>(e, at, EXIT_PLACE);
+  store<u16>(e, unused, EXIT_BACK);
+  store<u8>(e, type, EXIT_TYPE);
+  store<u8>(e, isDynamic() ? FLAGS_DYNAMIC : state, EXIT_LAZY);
+  store<u32>(e, 0, EXIT_UOP);
+  store<u16>(e, NO_ENTRY, EXIT_RESUME);
+  store<u16>(e, 0, EXIT_TAKEN);
+  return index;
+}
+/** Leaves by an exit. */
+export function leave(exit: u32): void {
+  i32c(exit);
+  set(L_EXIT);
+  branchTo(LABEL_EXIT);
+}
+/** Leaves by an exit if the i32 on the stack is not 0. */
+export function leaveIf(exit: u32): void {
+  i32c(exit);
+  set(L_EXIT);
+  op(Wasm.BR_IF);
+  labelDepth(LABEL_EXIT);
+}
+/** Exit that gives the current instruction to tier 0. Nothing of it may have been committed, flags included. */
+function missExit(): u32 {
+  if (miss < 0) miss = <i32>makeExit(ExitType.MISS, place, back);
+  return miss;
+}
+export function missIf(): void { leaveIf(missExit()); }
+export function missAlways(): void { leave(missExit()); }

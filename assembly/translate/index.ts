@@ -1,0 +1,257 @@
+// The translator: hot guest code becomes WebAssembly. A module of its own over the partition's memory, so that a machine
+// that never gets hot never loads it. It reads the micro-ops that tier 0 has decoded and writes functions that do the
+// same to the same state (protocol: region/record); what it does not know ends the region there.
+//
+//   form       which instructions: nodes over physical pages, into direct callees
+//   graph      order, dominators, loops; irreducible edges through one dispatch node
+//   structure  nested blocks and loops, edges, terminators, fuel
+//   lower/     single instructions: registers and flags in locals, memory through the lookup tables
+//   wasm       bytes
+//
+// Imports decode/ (micro-ops, finding blocks), region/record, x86/ and layout: pure code over memory.
+
+import {
+  META_NEXT,
+  REGION_META_END,
+  REGIONS_END,
+  REGIONS_MAX,
+  REQUESTS,
+  REQUESTS_MAX,
+  TRANSLATE_OUTPUT,
+  TRANSLATE_OUTPUT_END,
+  VALUE,
+} from "../layout";
+import { UOP, uopLength, uopOffset } from "../decode/uop";
+import {
+  EXIT_SIZE_BYTES,
+  EXIT_UOP,
+  REGION_BYTES,
+  REGION_CHECKED_TAG,
+  REGION_COUNT,
+  REGION_ENTERED,
+  REGION_ENTRIES,
+  REGION_ENTRY_COUNT,
+  REGION_EXIT_COUNT,
+  REGION_EXITS,
+  REGION_MODE,
+  REGION_NEEDS,
+  REGION_PAGE_COUNT,
+  REGION_PAGES,
+  REGION_RESERVE,
+  REGION_STATE,
+  RegionState,
+  regionRecord,
+  REQUEST_BASE,
+  REQUEST_FRAME,
+  REQUEST_MODE,
+  REQUEST_OFFSET,
+  REQUEST_RIP,
+  REQUEST_SIZE,
+  REQUEST_TAG,
+} from "../region/record";
+import { resetLabels } from "./control";
+import { form, instructions, mode } from "./form";
+import { analyse, inOrder, ordered } from "./graph";
+import { epilogue, prologue, resetLocals } from "./lower/locals";
+import { needs, resetNeeds } from "./lower/memory";
+import { emitTree, flowStates } from "./structure";
+import { append, byte, cursor, moveCursor, op, patch, TYPE_I32, unsigned, Wasm } from "./wasm";
+import {
+  BODY,
+  BODY_MAX,
+  exitCount,
+  exitEntry,
+  node,
+  NODE_COUNT,
+  NODE_OFFSET,
+  NODE_PAGE,
+  NODE_UOP,
+  overflowed,
+  pageCount,
+  PAGES,
+  resetWork,
+  stepCount,
+  STACK,
+  STEPS,
+  target,
+  targetCount,
+} from "./work";
+
+export { listing } from "./listing";
+
+/** Functions in the module, and where the code section's length and count stand. */
+let functions: u32 = 0;
+/** Code entries are collected here, behind room for the sections before them. */
+const HEADER_ROOM: usize = 0x8000;
+const CODE: usize = TRANSLATE_OUTPUT + HEADER_ROOM;
+let end: usize = CODE;
+
+export function begin(): void {
+  functions = 0;
+  end = CODE;
+}
+
+/** A free region record, -1 if there is none. */
+function freeRegion(): i32 {
+  const used = load<u32>(REGIONS_END);
+  for (let i: u32 = 0; i < used; i++) if (load<u32>(regionRecord(i)) == RegionState.FREE) return i;
+  if (used == REGIONS_MAX) return -1;
+  store<u32>(REGIONS_END, used + 1);
+  return used;
+}
+
+/** Moves the side tables into the meta zone and fills the record. False: no room. */
+function record(region: u32, bytes: u32): bool {
+  const pages = pageCount * 16;
+  const entries = (targetCount * 4 + 15) & ~15;
+  const exits = exitCount * EXIT_SIZE_BYTES;
+  const steps = stepCount * 32;
+  let at = <usize>load<u32>(META_NEXT);
+  if (at + pages + entries + exits + steps > REGION_META_END) return false;
+  store<u32>(META_NEXT, <u32>at + pages + entries + exits + steps);
+  const r = regionRecord(region);
+  memory.fill(r, 0, 64);
+  memory.copy(at, PAGES, pages);
+  store<u32>(r, <u32>at, REGION_PAGES);
+  store<u16>(r, pageCount, REGION_PAGE_COUNT);
+  at += pages;
+  for (let i: u32 = 0; i < targetCount; i++) {
+    const n = node(target(i));
+    store<u32>(at + (<usize>i << 2), (load<u32>(n, NODE_PAGE) << 12) | load<u32>(n, NODE_OFFSET));
+  }
+  store<u32>(r, <u32>at, REGION_ENTRIES);
+  store<u16>(r, targetCount, REGION_ENTRY_COUNT);
+  at += entries;
+  const stepsAt = at + exits;
+  for (let i: u32 = 0; i < exitCount; i++) {
+    const e = exitEntry(i);
+    const step = load<u32>(e, EXIT_UOP);
+    if (step != 0) store<u32>(e, <u32>stepsAt + (step - 1) * 32, EXIT_UOP);
+  }
+  memory.copy(at, exitEntry(0), exits);
+  store<u32>(r, <u32>at, REGION_EXITS);
+  store<u32>(r, exitCount, REGION_EXIT_COUNT);
+  memory.copy(stepsAt, STEPS, steps);
+  store<u32>(r, instructions, REGION_RESERVE);
+  store<u32>(r, mode, REGION_MODE);
+  store<u32>(r, needs, REGION_NEEDS);
+  store<u32>(r, 0, REGION_CHECKED_TAG);
+  store<u32>(r, 0, REGION_ENTERED);
+  store<u32>(r, bytes, REGION_BYTES);
+  store<u32>(r, instructions, REGION_COUNT);
+  store<u32>(r, RegionState.PENDING, REGION_STATE);
+  return true;
+}
+
+/** Translates a request of the ring. Returns the region's index, -1 if there is nothing to gain or no room. */
+export function translate(request: u32): i32 {
+  const q = REQUESTS + <usize>(request % REQUESTS_MAX) * REQUEST_SIZE;
+  resetWork();
+  resetLocals();
+  resetNeeds();
+  resetLabels();
+  const linear = load<u64>(q, REQUEST_RIP) + load<u64>(q, REQUEST_BASE);
+  if (!form(load<u32>(q, REQUEST_FRAME), load<u32>(q, REQUEST_OFFSET), load<u32>(q, REQUEST_MODE), load<u32>(q, REQUEST_TAG), linear)) return -1;
+  analyse();
+  if (overflowed) return -1;
+  flowStates();
+  moveCursor(BODY);
+  emitTree(0);
+  const bodyLength = cursor - BODY;
+  if (overflowed || bodyLength > BODY_MAX) return -1;
+  if (end + bodyLength + 0x1000 > TRANSLATE_OUTPUT_END) return -1;
+  const region = freeRegion();
+  if (region < 0) return -1;
+  // Function: its length, declarations and prologue, the body, the common exit.
+  const start = end;
+  moveCursor(start + 5);
+  prologue();
+  append(BODY, <u32>bodyLength);
+  op(Wasm.UNREACHABLE);
+  epilogue();
+  patch(start, <u32>(cursor - start - 5));
+  if (!record(region, <u32>(cursor - start))) return -1;
+  end = cursor;
+  functions++;
+  return region;
+}
+
+/**
+ * What the last region covers, for people who look at it: {u32 place, u32 bytes} per node that is reached. Returns how
+ * many there are; their address goes to VALUE[0].
+ */
+export function listing(): u32 {
+  for (let i: u32 = 1; i < ordered; i++) {
+    const n = node(inOrder(i));
+    const at = STACK + (<usize>(i - 1) << 3);
+    store<u32>(at, (load<u32>(n, NODE_PAGE) << 12) | load<u32>(n, NODE_OFFSET));
+    store<u32>(at, bytesOf(n), 4);
+  }
+  store<u64>(VALUE, STACK);
+  return ordered - 1;
+}
+function bytesOf(n: usize): u32 {
+  const count = load<u32>(n, NODE_COUNT);
+  if (count == 0) return 0;
+  const last = <usize>load<u32>(n, NODE_UOP) + <usize>(count - 1) * UOP;
+  return uopOffset(last) + uopLength(last) - load<u32>(n, NODE_OFFSET);
+}
+
+function section(id: u32, length: u32): void {
+  byte(id);
+  unsigned(length);
+}
+@inline function sizeOf(value: u32): u32 { return value < 0x80 ? 1 : 2; }
+@inline function digits(value: u32): u32 { return value < 10 ? 1 : value < 100 ? 2 : value < 1000 ? 3 : 4; }
+function decimal(value: u32): void {
+  for (let n = digits(value); n != 0; n--) {
+    let divisor: u32 = 1;
+    for (let i: u32 = 1; i < n; i++) divisor *= 10;
+    byte(0x30 + ((value / divisor) % 10));
+  }
+}
+
+/** Completes the module. Its address goes to VALUE[0]; returns its length, 0 if it has no function. */
+export function finish(): u32 {
+  if (functions == 0) return 0;
+  moveCursor(TRANSLATE_OUTPUT);
+  // "\0asm", version 1.
+  store<u64>(cursor, 0x1_6d73_6100);
+  moveCursor(cursor + 8);
+  // Type 0: (i32) -> i32.
+  section(1, 6);
+  byte(1);
+  byte(0x60);
+  byte(1);
+  byte(TYPE_I32);
+  byte(1);
+  byte(TYPE_I32);
+  // Import "e" "m": memory of at least one page.
+  section(2, 8);
+  byte(1);
+  byte(1);
+  byte(0x65);
+  byte(1);
+  byte(0x6d);
+  byte(2);
+  byte(0);
+  byte(1);
+  section(3, sizeOf(functions) + functions);
+  unsigned(functions);
+  for (let i: u32 = 0; i < functions; i++) byte(0);
+  let exports = sizeOf(functions);
+  for (let i: u32 = 0; i < functions; i++) exports += 2 + digits(i) + sizeOf(i);
+  section(7, exports);
+  unsigned(functions);
+  for (let i: u32 = 0; i < functions; i++) {
+    byte(digits(i));
+    decimal(i);
+    byte(0);
+    unsigned(i);
+  }
+  section(10, <u32>(end - CODE) + sizeOf(functions));
+  unsigned(functions);
+  append(CODE, <u32>(end - CODE));
+  store<u64>(VALUE, TRANSLATE_OUTPUT);
+  return <u32>(cursor - TRANSLATE_OUTPUT);
+}

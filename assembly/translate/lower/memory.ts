@@ -1,0 +1,180 @@
+// Memory operands: the linear address in L_ADDRESS, the host address in L_HOST through the lookup tables (mmu/tables:
+// host = address - T[slot], valid below LIMIT). What does not hit (a miss, a device, a page crossing) is tier 0's. In
+// 16- and 32-bit code the subtraction may be done in 32 bits: the slots of a table span a power of two that divides
+// 2^32, so that wrapping maps no other page of the slot below LIMIT.
+
+import { LIMIT, SEG_BASE, SEG_EFFECTIVE, SEG_LIMIT, SLOT_MASK } from "../../layout";
+import { RIP_MARKER } from "../../decode/modrm";
+import { Ea, UOP_BASE, UOP_DISP, UOP_IMM, UOP_INDEX, UOP_SCALE, uopEa, uopSeg, ZERO_OFFSET } from "../../decode/uop";
+import { RegionNeeds } from "../../region/record";
+import { missIf } from "../control";
+import { code64 } from "../form";
+import { get, i32c, i64c, loadCell, memory, op, set, tee, Wasm } from "../wasm";
+import {
+  arithmeticW,
+  constW,
+  getW,
+  L_ADDRESS,
+  L_BASE,
+  L_HOST,
+  L_READ,
+  L_U,
+  L_WRITE,
+} from "./locals";
+
+/** RegionNeeds of the region so far. */
+export let needs: u32 = 0;
+export function resetNeeds(): void { needs = 0; }
+export function need(bits: u32): void { needs |= bits; }
+
+/** Bytes from the head page's start to behind the instruction, for operands relative to RIP. */
+let nextRelative: i64 = 0;
+export function setNextRelative(value: i64): void { nextRelative = value; }
+
+export function canAddress(u: usize): bool {
+  const form = uopEa(u);
+  return form != Ea.SEG32_IN64 && !(form == Ea.BASE64 && load<u8>(u, UOP_SCALE) == RIP_MARKER);
+}
+
+/** Sum of the registers and the displacement of an operand, as W. */
+function sum(u: usize): void {
+  const base = <u32>load<u8>(u, UOP_BASE);
+  const index = <u32>load<u8>(u, UOP_INDEX);
+  const disp = <i64>load<i32>(u, UOP_DISP);
+  let terms: u32 = 0;
+  if (base != ZERO_OFFSET) {
+    getW(base >> 3);
+    terms++;
+  }
+  if (index != ZERO_OFFSET) {
+    getW(index >> 3);
+    const scale = load<u8>(u, UOP_SCALE);
+    if (scale != 0) {
+      constW(scale);
+      arithmeticW(Wasm.I32_SHL);
+    }
+    if (terms != 0) arithmeticW(Wasm.I32_ADD);
+    terms++;
+  }
+  if (disp != 0 || terms == 0) {
+    constW(disp);
+    if (terms != 0) arithmeticW(Wasm.I32_ADD);
+  }
+}
+
+/** Offset of the operand within its segment, as W: what LEA gives. */
+export function effective(u: usize): void {
+  const form = uopEa(u);
+  if (form == Ea.MOFFS64) {
+    i64c(load<i64>(u, UOP_IMM));
+    return;
+  }
+  if (form == Ea.RIP64) {
+    get(L_BASE);
+    i64c(nextRelative + <i64>load<i32>(u, UOP_DISP));
+    op(Wasm.I64_ADD);
+    return;
+  }
+  sum(u);
+  if (form == Ea.SEG16) {
+    constW(0xffff);
+    arithmeticW(Wasm.I32_AND);
+  } else if (code64 && (form == Ea.FLAT32 || form == Ea.SEG32)) {
+    i64c(0xffff_ffff);
+    op(Wasm.I64_AND);
+  }
+}
+
+/** Leaves the region unless the limit of the segment lets through `bytes` at the offset in L_ADDRESS. */
+function checkLimit(seg: u32, bytes: u32): void {
+  need(1 << (<u32>RegionNeeds.SEGMENT_SHIFT + seg));
+  get(L_ADDRESS);
+  loadCell(Wasm.I32_LOAD, SEG_LIMIT + (<usize>seg << 2));
+  if (bytes > 1) {
+    i32c(bytes - 1);
+    op(Wasm.I32_SUB);
+  }
+  op(Wasm.I32_GT_U);
+  missIf();
+}
+
+/** Sets L_ADDRESS to the linear address of the operand of `bytes` bytes. */
+export function address(u: usize, bytes: u32): void {
+  effective(u);
+  const form = uopEa(u);
+  const seg = uopSeg(u);
+  if (form == Ea.BASE64 || form == Ea.MOFFS64) {
+    loadCell(Wasm.I64_LOAD, SEG_EFFECTIVE + (<usize>seg << 3));
+    op(Wasm.I64_ADD);
+  } else if (form == Ea.SEG16 || form == Ea.SEG32) {
+    set(L_ADDRESS);
+    checkLimit(seg, bytes);
+    get(L_ADDRESS);
+    loadCell(Wasm.I32_LOAD, SEG_BASE + (<usize>seg << 3));
+    op(Wasm.I32_ADD);
+  }
+  set(L_ADDRESS);
+}
+
+/** Sets L_HOST to the host address of L_ADDRESS, or leaves. */
+export function host(bytes: u32, write: bool): void {
+  const slots = <i32>(load<u32>(SLOT_MASK) << 3);
+  const limit = load<u32>(LIMIT);
+  get(L_ADDRESS);
+  get(L_ADDRESS);
+  if (code64) {
+    i64c(9);
+    op(Wasm.I64_SHR_U);
+    op(Wasm.I32_WRAP_I64);
+  } else {
+    i32c(9);
+    op(Wasm.I32_SHR_U);
+  }
+  i32c(slots);
+  op(Wasm.I32_AND);
+  get(write ? L_WRITE : L_READ);
+  op(Wasm.I32_ADD);
+  if (code64) {
+    memory(Wasm.I64_LOAD, 0);
+    op(Wasm.I64_SUB);
+    tee(L_U + 7);
+    i64c(limit);
+    op(Wasm.I64_GE_U);
+    missIf();
+    get(L_U + 7);
+    op(Wasm.I32_WRAP_I64);
+    set(L_HOST);
+  } else {
+    memory(Wasm.I32_LOAD, 0);
+    op(Wasm.I32_SUB);
+    tee(L_HOST);
+    i32c(limit);
+    op(Wasm.I32_GE_U);
+    missIf();
+  }
+  if (bytes == 1) return;
+  get(L_ADDRESS);
+  if (code64) op(Wasm.I32_WRAP_I64);
+  i32c(0xfff);
+  op(Wasm.I32_AND);
+  i32c(0x1000 - bytes);
+  op(Wasm.I32_GT_U);
+  missIf();
+}
+
+/** Host address of the operand of `u`. */
+export function operandHost(u: usize, size: u32, write: bool): void {
+  address(u, 1 << size);
+  host(1 << size, write);
+}
+/** Pushes the value at L_HOST. */
+export function loadHost(size: u32): void {
+  get(L_HOST);
+  memory(size == 3 ? Wasm.I64_LOAD : size == 2 ? Wasm.I32_LOAD : size == 1 ? Wasm.I32_LOAD16_U : Wasm.I32_LOAD8_U, 0);
+}
+/** Stores a temporary at L_HOST. */
+export function storeHost(local: u32, size: u32): void {
+  get(L_HOST);
+  get(local);
+  memory(size == 3 ? Wasm.I64_STORE : size == 2 ? Wasm.I32_STORE : size == 1 ? Wasm.I32_STORE16 : Wasm.I32_STORE8, 0);
+}

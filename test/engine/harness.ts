@@ -31,6 +31,10 @@ export interface Core {
   setA20(on: number): void;
   decode(length: number, mode: number): number;
   retired(): void;
+  regionInstall(index: number, slot: number): number;
+  regionKill(index: number): void;
+  regionReset(): void;
+  readonly table: WebAssembly.Table;
 }
 
 /** ExitReason of vcpu/exit. */
@@ -53,6 +57,9 @@ export const Exit = {
   OUTPUT: 15,
   BREAKPOINT: 16,
   RESET: 17,
+  TIMER: 18,
+  SHUTDOWN: 19,
+  TRANSLATE: 20,
 } as const;
 
 export const Seg = { ES: 0, CS: 1, SS: 2, DS: 3, FS: 4, GS: 5, LDTR: 6, TR: 7 } as const;

@@ -7,8 +7,8 @@ import * as v from "../engine/views.js";
 
 export type ClockKind = "virtual" | "host";
 
-/** Most ticks of one stay in the core, so that the clock is never far behind. */
-export const REAL_TIME_SLICE = 200_000;
+/** Most ticks of one stay in the core where the host's clock matters: the guest's follows it, or the run ends by it. */
+export const TIMED_SLICE = 200_000;
 
 export class RealTime {
   readonly #core: Core;

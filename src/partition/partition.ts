@@ -18,7 +18,7 @@ import {
 } from "../translation/index.js";
 import { Bus } from "./bus.js";
 import { Chipset, coreDeviceBits } from "./chipset.js";
-import { REAL_TIME_SLICE, RealTime } from "./clock.js";
+import { RealTime, TIMED_SLICE } from "./clock.js";
 import { overrideCpuid } from "./cpuid.js";
 import type { Device } from "./device.js";
 import type { ExitSlot, VmExit } from "./exit.js";
@@ -49,6 +49,8 @@ export interface PartitionModules {
 export interface RunOptions {
   /** Ticks for all processors together. */
   ticks?: number;
+  /** Leaves with "budget" after about so much of the host's time, too. */
+  milliseconds?: number;
 }
 
 export class Partition {
@@ -297,15 +299,22 @@ export class Partition {
     if (!Number.isSafeInteger(ticks) || ticks < 1) {
       throw new HypervisorError("invalid-argument", `a budget of ${ticks} ticks: it must be a whole number above 0`);
     }
+    const milliseconds = options?.milliseconds;
+    if (milliseconds !== undefined && !(milliseconds > 0)) {
+      throw new HypervisorError("invalid-argument", `a budget of ${milliseconds} ms: it must be above 0`);
+    }
+    const deadline = milliseconds === undefined ? undefined : performance.now() + milliseconds;
     this.#enter();
     try {
       let left = ticks;
       for (;;) {
         if (this.#ending !== undefined) return this.#end(this.#ending);
+        if (deadline !== undefined && performance.now() >= deadline) left = Math.min(left, 1);
         if (this.#core.getU32(v.CURRENT_PROCESSOR) !== this.#turn) this.#core.exports.select(this.#turn);
         this.#realTime?.refresh();
         this.#translation?.serve();
-        const budget = Math.min(left, this.#realTime ? REAL_TIME_SLICE : left, this.#translation?.slice ?? left);
+        const slice = deadline === undefined && this.#realTime === undefined ? left : TIMED_SLICE;
+        const budget = Math.min(left, slice, this.#translation?.slice ?? left);
         this.#core.setNumber(v.BUDGET, budget);
         const reason = this.#core.exports.run();
         left -= budget - this.#core.getNumber(v.BUDGET);

@@ -24,11 +24,8 @@ export interface PartitionOutcome {
   readonly exit?: ExitSnapshot;
 }
 
-/** How long one slice should take, and the bounds of its adapting size. */
+/** How long one slice takes: the guest's speed varies too much for a number of ticks to tell. */
 const SLICE_MS = 8;
-const SLICE_MIN = 20_000;
-const SLICE_MAX = 50_000_000;
-const SLICE_FIRST = 200_000;
 const NANOSECONDS_PER_MS = 1_000_000;
 /** Longest sleep; the guest is looked at again behind it. */
 const SLEEP_MAX_MS = 60_000;
@@ -75,30 +72,24 @@ export class Schedule {
   }
 
   async #loop(options: StartOptions, signal: AbortSignal | undefined): Promise<PartitionOutcome> {
-    let ticks = SLICE_FIRST;
     for (;;) {
       await this.#settle();
       if (this.#stopping()) return { reason: "stopped" };
       if (signal?.aborted) return { reason: "canceled" };
-      let budget = ticks;
+      // Every instruction takes a tick at least, so this many ticks never retire more than the limit.
+      let ticks: number | undefined;
       if (options.instructions !== undefined) {
         const left = BigInt(options.instructions) - this.#partition.instructions;
         if (left <= 0n) return { reason: "budget" };
-        if (left < BigInt(budget)) budget = Number(left);
+        ticks = Number(left);
       }
       this.#notified = false;
-      const skipped = this.#partition.skipped;
-      const before = performance.now();
-      const exit = this.#partition.run({ ticks: budget });
-      const elapsed = performance.now() - before;
-      if (exit.reason === "budget") {
-        // Time that was skipped tells nothing about the engine's speed.
-        if (budget === ticks && this.#partition.skipped === skipped)
-          ticks = Math.min(SLICE_MAX, Math.max(SLICE_MIN, Math.round((ticks * SLICE_MS) / Math.max(elapsed, 0.1))));
-      } else if (exit.reason === "halt" && exit.idle) {
+      const exit = this.#partition.run({ ticks, milliseconds: SLICE_MS });
+      if (exit.reason === "halt" && exit.idle) {
         if (!(await this.#sleep(signal, exit.wake))) return { reason: "halt", exit: exit.snapshot() };
         continue;
-      } else if (exit.reason !== "canceled" && options.onExit?.(exit) !== true) {
+      }
+      if (exit.reason !== "budget" && exit.reason !== "canceled" && options.onExit?.(exit) !== true) {
         const snapshot = exit.snapshot();
         return { reason: exit.reason, exit: snapshot, status: exit.reason === "debugExit" ? exit.status : undefined };
       }

@@ -114,7 +114,7 @@ export function write(m: Machine, region: FakeRegion): number {
     m.set64(pages + i * 16 + 8, granules(first, last));
   });
   const entries = take(region.entries.length * 4);
-  region.entries.forEach((place, i) => m.set32(entries + i * 4, place));
+  for (const [i, place] of region.entries.entries()) m.set32(entries + i * 4, place);
   const exits = take(region.exits.length * 16);
   region.exits.forEach((one, i) => {
     const at = exits + i * 16;

@@ -86,6 +86,7 @@ export function findBlock(frame: u32, offset: u32, mode: u32): usize {
 @inline export function blockMode(u: usize): u32 { return load<u32>(u - HEADER, BLOCK_MODE); }
 /** Offset of its last byte. */
 @inline export function blockLast(u: usize): u32 { return load<u16>(u - HEADER, LAST); }
+@inline export function blockHeat(u: usize): u32 { return load<u32>(u - HEADER, HEAT); }
 @inline export function setBlockHeat(u: usize, heat: u32): void { store<u32>(u - HEADER, heat, HEAT); }
 /** A branch leads to the block: counts that and tells whether it has become hot. */
 @inline export function warmBlock(u: usize): bool {

@@ -113,7 +113,8 @@ export function markRegion(index: u32): void {
     const frame = load<u32>(pages + <usize>(place >> 12) * REGION_PAGE_SIZE, PAGE_FRAME);
     cutBlocks(frame, place & 0xfff, mode);
     const u = findBlock(frame, place & 0xfff, mode);
-    if (u != 0) markBlock(u);
+    // It was formed when more was known than when another with the same entry was: whoever comes in goes here.
+    if (u != 0) setMark(u, (index << 8) | i, pages + <usize>(place >> 12) * REGION_PAGE_SIZE);
   }
 }
 

@@ -12,6 +12,7 @@ import { exitEntry, giveUp, newExit, OPEN } from "./work";
 /** What a label of OPEN stands for besides a node. */
 export const LABEL_EXIT: u32 = 0xffff_ffff;
 export const LABEL_IF: u32 = 0xffff_fffe;
+export const LABEL_OUT: u32 = 0xffff_fffd;
 let depth: u32 = 0;
 
 export function resetLabels(): void {

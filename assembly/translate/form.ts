@@ -2,9 +2,10 @@
 // 0 has decoded code (what never ran is an exit). Instructions are the micro-ops of the decode cache, whose blocks
 // overlap: nodes are cut where a jump leads.
 
-import { FETCH_TLB, FETCH_TLB_ENTRIES, REGION_INSTRUCTIONS } from "../layout";
-import { blockFrame2, findBlock, NO_FRAME } from "../decode/cache";
+import { FETCH_TLB, FETCH_TLB_ENTRIES, HOT_THRESHOLD, JUMP_CACHE, JUMP_CACHE_ENTRIES, REGION_INSTRUCTIONS } from "../layout";
+import { blockFrame2, blockHeat, findBlock, NO_FRAME } from "../decode/cache";
 import { endsBlock } from "../decode/decode";
+import { JUMP_TAG, JUMP_UOP } from "../decode/jump";
 import { MODE_CODE, MODE_CODE64 } from "../decode/mode";
 import { Op } from "../decode/op";
 import { Prefix, UOP, UOP_LINK, UOP_OP, UOP_PLAIN, uopImm, uopLength, uopOffset, uopPrefix } from "../decode/uop";
@@ -38,6 +39,9 @@ import {
   Term,
 } from "./work";
 
+/** Targets of indirect jumps in a region, and how far from its head they may be, in bytes. */
+const JUMP_TARGETS_MAX: u32 = 40;
+const JUMP_REACH: i64 = 8192;
 /** Most instructions in a region where the host does not say. */
 const INSTRUCTIONS: u32 = 300;
 /** Instructions in the region. */
@@ -46,6 +50,8 @@ let limit: u32 = 0;
 export let mode: u32 = 0;
 export let code64: bool = false;
 let tag: u32 = 0;
+/** Base of CS. */
+let segment: u64 = 0;
 /** Linear address of byte 0 of the head's page. */
 let origin: u64 = 0;
 /** Relative address behind an instruction, as bytes from the head page's start. */
@@ -213,6 +219,26 @@ function walk(index: u32, discover: bool): void {
   store<u32>(n, count, NODE_COUNT);
 }
 
+/** Makes entries of the warm blocks in the region's pages that the jump cache holds. */
+function addJumpTargets(): void {
+  const threshold = load<u32>(HOT_THRESHOLD);
+  let room = JUMP_TARGETS_MAX;
+  for (let i: u32 = 0; i < JUMP_CACHE_ENTRIES && room != 0; i++) {
+    const entry = JUMP_CACHE + (<usize>i << 4);
+    if (load<u32>(entry, JUMP_TAG) != tag) continue;
+    const distance = relativeOf(load<u64>(entry) + segment);
+    if (distance >= JUMP_REACH || distance < -JUMP_REACH) continue;
+    const u = <usize>load<u32>(entry, JUMP_UOP);
+    // Heat counts down from the threshold; what has been asked for already counts from higher up.
+    const heat = blockHeat(u);
+    if (load<u16>(u, UOP_OP) != Op.REGION && heat <= threshold && heat > threshold - (threshold >> 4)) continue;
+    const index = nodeFor(distance);
+    if (index < 0) continue;
+    addFlags(node(index), NodeFlag.ENTRY);
+    room--;
+  }
+}
+
 /** Return sites that each RET may reach: those of the calls of its function, spread over the function's own edges. */
 function spreadReturns(): void {
   let sites: u32 = 0;
@@ -251,18 +277,27 @@ function spread(to: i32, returns: u64): bool {
 }
 
 /** Forms the region of a block. False: nothing worth it. */
-export function form(frame: u32, offset: u32, modeWord: u32, fetchTag: u32, linear: u64): bool {
+export function form(frame: u32, offset: u32, modeWord: u32, fetchTag: u32, rip: u64, base: u64): bool {
   mode = modeWord;
   code64 = (modeWord & MODE_CODE) == MODE_CODE64;
   tag = fetchTag;
-  origin = linear & ~(<u64>0xfff);
+  segment = base;
+  origin = (code64 ? rip + base : (rip + base) & 0xffff_ffff) & ~(<u64>0xfff);
   instructions = 0;
   limit = load<u32>(REGION_INSTRUCTIONS) != 0 ? load<u32>(REGION_INSTRUCTIONS) : INSTRUCTIONS;
   addPage(0, frame);
   const u = findBlock(frame, offset, mode);
   if (u == 0 || load<u16>(u, UOP_OP) == Op.REGION || !usable(u, 0)) return false;
   if (addNode(offset, u) < 0) return false;
-  for (let i: u32 = 1; i < nodeCount; i++) walk(i, true);
+  let jumps = false;
+  for (let i: u32 = 1; i < nodeCount; i++) {
+    walk(i, true);
+    // The first indirect jump brings in where such jumps have been going lately.
+    if (!jumps && load<u32>(node(i), NODE_TERM) == Term.INDIRECT) {
+      jumps = true;
+      addJumpTargets();
+    }
+  }
   // Nodes found late have cut others short; no more are made.
   instructions = 0;
   limit = 0;

@@ -34,7 +34,10 @@ export let dispatchLoops: bool = false;
 @inline export function orderOf(index: u32): i32 { return load<i32>(node(index), NODE_ORDER); }
 @inline export function inOrder(position: u32): u32 { return load<u32>(ORDER + (<usize>position << 2)); }
 
-/** Successor k of a node along an edge of the region's graph: the dispatch node for edges led through it; -1: none. */
+/**
+ * Successor k of a node along an edge of the region's graph: the dispatch node for edges led through it; -1: none.
+ * Returns and indirect jumps lead to the dispatch node too, which tells nothing about the graph: it dominates all.
+ */
 export function successor(index: u32, k: u32): i32 {
   const n = node(index);
   if (index == 0) return k < targetCount ? <i32>target(k) : -1;
@@ -54,9 +57,9 @@ export function successor(index: u32, k: u32): i32 {
     }
     return -1;
   }
-  return k == 2 && (flags & NodeFlag.TO_DISPATCH) != 0 ? 0 : -1;
+  return -1;
 }
-@inline function successors(index: u32): u32 { return index == 0 ? targetCount : 3; }
+@inline function successors(index: u32): u32 { return index == 0 ? targetCount : 2; }
 
 /** Depth-first search from the dispatch node: reverse postorder into ORDER and NODE_ORDER. */
 function search(): void {

@@ -25,6 +25,7 @@ import { UOP, uopLength, uopOffset } from "../decode/uop";
 import {
   EXIT_SIZE_BYTES,
   EXIT_UOP,
+  PAGE_FRAME,
   REGION_BYTES,
   REGION_CHECKED_TAG,
   REGION_COUNT,
@@ -54,7 +55,7 @@ import { form, instructions, mode } from "./form";
 import { analyse, inOrder, ordered } from "./graph";
 import { epilogue, prologue, resetLocals } from "./lower/locals";
 import { needs, resetNeeds } from "./lower/memory";
-import { emitTree, flowStates } from "./structure";
+import { emitTree, flowStates, setSelf } from "./structure";
 import { append, byte, cursor, moveCursor, op, patch, TYPE_I32, unsigned, Wasm } from "./wasm";
 import {
   BODY,
@@ -75,6 +76,7 @@ import {
   STEPS,
   target,
   targetCount,
+  WRITTEN,
 } from "./work";
 
 export { listing } from "./listing";
@@ -98,6 +100,21 @@ function freeRegion(): i32 {
   if (used == REGIONS_MAX) return -1;
   store<u32>(REGIONS_END, used + 1);
   return used;
+}
+
+/** A region of this module can be entered at a place: what asked for it became hot together with it. */
+function isEntry(frame: u32, offset: u32, modeWord: u32): bool {
+  for (let i: u32 = 0; i < functions; i++) {
+    const r = regionRecord(load<u32>(WRITTEN + (<usize>i << 2)));
+    if (load<u32>(r, REGION_MODE) != modeWord) continue;
+    const entries = <usize>load<u32>(r, REGION_ENTRIES);
+    for (let k: u32 = 0; k < <u32>load<u16>(r, REGION_ENTRY_COUNT); k++) {
+      const place = load<u32>(entries + (<usize>k << 2));
+      const page = <usize>load<u32>(r, REGION_PAGES) + <usize>((place >> 12) << 4);
+      if ((place & 0xfff) == offset && load<u32>(page, PAGE_FRAME) == frame) return true;
+    }
+  }
+  return false;
 }
 
 /** Moves the side tables into the meta zone and fills the record. False: no room. */
@@ -150,8 +167,14 @@ export function translate(request: u32): i32 {
   resetLocals();
   resetNeeds();
   resetLabels();
-  const linear = load<u64>(q, REQUEST_RIP) + load<u64>(q, REQUEST_BASE);
-  if (!form(load<u32>(q, REQUEST_FRAME), load<u32>(q, REQUEST_OFFSET), load<u32>(q, REQUEST_MODE), load<u32>(q, REQUEST_TAG), linear)) return -1;
+  const frame = load<u32>(q, REQUEST_FRAME);
+  const offset = load<u32>(q, REQUEST_OFFSET);
+  const modeWord = load<u32>(q, REQUEST_MODE);
+  if (isEntry(frame, offset, modeWord)) return -1;
+  if (!form(frame, offset, modeWord, load<u32>(q, REQUEST_TAG), load<u64>(q, REQUEST_RIP), load<u64>(q, REQUEST_BASE))) return -1;
+  const region = freeRegion();
+  if (region < 0) return -1;
+  setSelf(region);
   analyse();
   if (overflowed) return -1;
   flowStates();
@@ -160,8 +183,6 @@ export function translate(request: u32): i32 {
   const bodyLength = cursor - BODY;
   if (overflowed || bodyLength > BODY_MAX) return -1;
   if (end + bodyLength + 0x1000 > TRANSLATE_OUTPUT_END) return -1;
-  const region = freeRegion();
-  if (region < 0) return -1;
   // Function: its length, declarations and prologue, the body, the common exit.
   const start = end;
   moveCursor(start + 5);
@@ -172,6 +193,7 @@ export function translate(request: u32): i32 {
   patch(start, <u32>(cursor - start - 5));
   if (!record(region, <u32>(cursor - start))) return -1;
   end = cursor;
+  store<u32>(WRITTEN + (<usize>functions << 2), region);
   functions++;
   return region;
 }

@@ -2,10 +2,10 @@
 // block that ends where its code begins, a loop header a loop; every other node stands where its one predecessor
 // ends. The dispatch node is the root: a br_table on L_ENTRY over its targets.
 
-import { RIP } from "../layout";
+import { FETCH_TAG, JUMP_CACHE, JUMP_CACHE_ENTRIES, RIP, SEG_LIMIT } from "../layout";
+import { JUMP_TAG, JUMP_UOP } from "../decode/jump";
 import { Op } from "../decode/op";
-import { UOP, UOP_DST, UOP_PLAIN, uopDst, uopImm, uopLength, uopOffset } from "../decode/uop";
-import { SEG_LIMIT } from "../layout";
+import { UOP, UOP_DST, UOP_IMM, UOP_OP, UOP_PLAIN, uopDst, uopLength, uopOffset } from "../decode/uop";
 import { EXIT_RESUME, EXIT_UOP, ExitType, FLAGS_DYNAMIC, NO_ENTRY } from "../region/record";
 import { CS } from "../x86/segment";
 import {
@@ -13,6 +13,7 @@ import {
   branchTo,
   close,
   LABEL_IF,
+  LABEL_OUT,
   labelDepth,
   leave,
   leaveIf,
@@ -68,6 +69,10 @@ import {
   Term,
   exitEntry,
 } from "./work";
+
+/** Index of the region that is being written. */
+let self: u32 = 0;
+export function setSelf(index: u32): void { self = index; }
 
 /** RETs compare with this many return sites before they look outside. */
 const RETURNS_MAX: u32 = 6;
@@ -225,7 +230,75 @@ function emitReturn(n: usize, size: u32): void {
     setState(before);
     close();
   }
-  leaveDynamic(to);
+  jumpTo(to);
+}
+
+/**
+ * Goes on at a W in a local: within the region where the jump cache shows one of its entries (as the dispatcher would
+ * find), otherwise by leaving.
+ */
+function jumpTo(local: u32): void {
+  if (dispatches()) {
+    const entry = temporary(4, 2);
+    const before = state;
+    toDynamic();
+    blockVoid(Wasm.BLOCK);
+    open(LABEL_OUT);
+    get(L_FUEL);
+    i32c(0);
+    op(Wasm.I32_LT_S);
+    branchOutIf();
+    // JUMP_CACHE + ((low ^ low >> 12) & (entries - 1)) * 16 (decode/jump).
+    get(local);
+    if (code64) op(Wasm.I32_WRAP_I64);
+    tee(entry);
+    get(entry);
+    i32c(12);
+    op(Wasm.I32_SHR_U);
+    op(Wasm.I32_XOR);
+    i32c(JUMP_CACHE_ENTRIES - 1);
+    op(Wasm.I32_AND);
+    i32c(4);
+    op(Wasm.I32_SHL);
+    tee(entry);
+    memory(Wasm.I64_LOAD, <u32>JUMP_CACHE);
+    get(local);
+    if (!code64) op(Wasm.I64_EXTEND_I32_U);
+    op(Wasm.I64_NE);
+    branchOutIf();
+    get(entry);
+    memory(Wasm.I32_LOAD, <u32>(JUMP_CACHE + JUMP_TAG));
+    loadCell(Wasm.I32_LOAD, FETCH_TAG);
+    op(Wasm.I32_NE);
+    branchOutIf();
+    get(entry);
+    memory(Wasm.I32_LOAD, <u32>(JUMP_CACHE + JUMP_UOP));
+    tee(entry);
+    memory(Wasm.I32_LOAD16_U, <u32>UOP_OP);
+    i32c(Op.REGION);
+    op(Wasm.I32_NE);
+    branchOutIf();
+    get(entry);
+    memory(Wasm.I32_LOAD, <u32>UOP_IMM);
+    tee(entry);
+    i32c(8);
+    op(Wasm.I32_SHR_U);
+    i32c(self);
+    op(Wasm.I32_NE);
+    branchOutIf();
+    get(entry);
+    i32c(0xff);
+    op(Wasm.I32_AND);
+    set(L_ENTRY);
+    branchTo(0);
+    close();
+    setState(before);
+  }
+  leaveDynamic(local);
+}
+function branchOutIf(): void {
+  op(Wasm.BR_IF);
+  labelDepth(LABEL_OUT);
 }
 
 /** Target of an indirect jump or call into temporary 0. */
@@ -267,12 +340,12 @@ function emitEnd(index: u32, u: usize): void {
     case Term.RETURN: emitReturn(n, size); return;
     case Term.INDIRECT:
       indirectTarget(u, o, size);
-      leaveDynamic(temporary(0, size));
+      jumpTo(temporary(0, size));
       return;
     case Term.INDIRECT_CALL:
       indirectTarget(u, o, size);
       pushReturn(n, size);
-      leaveDynamic(temporary(0, size));
+      jumpTo(temporary(0, size));
       return;
     case Term.STEP: {
       const exit = makeExit(ExitType.STEP, (load<u32>(n, NODE_PAGE) << 12) | uopOffset(u), 0);

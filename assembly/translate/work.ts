@@ -66,10 +66,8 @@ export const enum NodeFlag {
   /** The edge to `taken` (to `next`) goes through the dispatch node: it would enter a loop beside its header. */
   TAKEN_VIA = 4,
   NEXT_VIA = 8,
-  /** Control goes to the dispatch node: returns and indirect jumps within the region. */
-  TO_DISPATCH = 16,
   /** Return site of a call. */
-  RETURN_SITE = 32,
+  RETURN_SITE = 16,
 }
 
 const NODES: usize = TRANSLATE_WORK;
@@ -84,6 +82,8 @@ export const ORDER: usize = TRANSLATE_WORK + 0x12400;
 /** Stack of searches and the stack of open blocks (u32 each). */
 export const STACK: usize = TRANSLATE_WORK + 0x13000;
 export const OPEN: usize = TRANSLATE_WORK + 0x15000;
+/** Regions of the module that is being written (u32 each); this one outlives the call. */
+export const WRITTEN: usize = TRANSLATE_WORK + 0x16800;
 /** Targets of the dispatch node: nodes (u32 each). */
 export const TARGETS: usize = TRANSLATE_WORK + 0x16000;
 export const TARGETS_MAX: u32 = 64;

@@ -33,7 +33,7 @@ export function setNextRelative(value: i64): void { nextRelative = value; }
 
 export function canAddress(u: usize): bool {
   const form = uopEa(u);
-  return form != Ea.SEG32_IN64 && !(form == Ea.BASE64 && load<u8>(u, UOP_SCALE) == RIP_MARKER);
+  return form != Ea.SEG32_IN64;
 }
 
 /** Sum of the registers and the displacement of an operand, as W. */
@@ -69,7 +69,7 @@ export function effective(u: usize): void {
     i64c(load<i64>(u, UOP_IMM));
     return;
   }
-  if (form == Ea.RIP64) {
+  if (form == Ea.RIP64 || (form == Ea.BASE64 && load<u8>(u, UOP_SCALE) == RIP_MARKER)) {
     get(L_BASE);
     i64c(nextRelative + <i64>load<i32>(u, UOP_DISP));
     op(Wasm.I64_ADD);

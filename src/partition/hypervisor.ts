@@ -27,7 +27,7 @@ export class Hypervisor {
     const { wasm, translator } = options;
     const [core, translating] = await Promise.all([
       loadCore(wasm),
-      wasm !== undefined && translator === undefined ? undefined : loadTranslator(translator).catch(() => undefined),
+      wasm !== undefined && translator === undefined ? undefined : loadTranslator(translator),
     ]);
     return new Hypervisor(core, translating);
   }

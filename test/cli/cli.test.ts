@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { TranslationStatistics } from "../../src/node.js";
 import { assembleBootDisk } from "../guest/images.js";
 import { program } from "../host/machine.js";
 
@@ -64,6 +65,7 @@ interface Json {
   mips: number;
   exits: Record<string, number>;
   screen?: string[];
+  translation?: TranslationStatistics;
 }
 
 /** The JSON object on the last line of standard output. */
@@ -256,6 +258,48 @@ test("step shows 64-bit code", async () => {
   );
 });
 
+const HOT = "cld\nmov ecx, 100000\nagain: add eax, ecx\nror eax, 3\ndec ecx\njnz again\nhlt";
+
+test("--stats reports the translation of hot code, as a table and in the JSON object", async () => {
+  const image = guest("hot.bin", program(HOT, "protected"));
+  const table = await ringfence(["run", image, "--mode", "protected", "--stats"]);
+  expect(table.stderr).toMatch(/translation\n {2}tier 1 +\d+\.\d % of the ticks\n {2}regions +\d+ of \d+ instructions/);
+  expect(table.stderr).toMatch(/exits +static \d+, dynamic \d+, miss \d+, step \d+, fuel \d+/);
+  const json = lastLine(await ringfence(["run", image, "--mode", "protected", "--stats", "--json"]));
+  expect(json.translation).toMatchObject({ enabled: true, invalidations: 0 });
+  expect(json.translation?.regions).toBeGreaterThan(0);
+});
+
+test("--no-translation interprets everything", async () => {
+  const image = guest("cold.bin", program(HOT, "protected"));
+  const result = await ringfence(["run", image, "--mode", "protected", "--stats", "--no-translation"]);
+  expect(result.stderr).toMatch(/translation +off/);
+});
+
+test("translate-dump prints the guest code of a region, its exits and its WebAssembly text", async () => {
+  const image = guest("dump.bin", program(HOT, "protected"));
+  // CLD and MOV ECX take six bytes.
+  const result = await ringfence(["translate-dump", image, "--mode", "protected", "--at", "0x100006"]);
+  expect(result.stderr).toBe("");
+  expect(result.code).toBe(0);
+  expect(result.stdout).toMatch(/^region at 00100006: \d+ instructions of 32-bit code/);
+  const guestCode = /^00100006: {2}entry 0\n {2}00100006 {2}01 c8 +add eax,ecx\n {2}00100008 {2}c1 c8 03 +ror eax,3$/m;
+  expect(result.stdout).toMatch(guestCode);
+  expect(result.stdout).toMatch(/^exits\n +0 {2}(?:static|dynamic|miss|step|fuel)/m);
+  expect(result.stdout).toMatch(/^\(module\n/m);
+  expect(result.stdout).toMatch(/\(export "0" \(func/);
+  expect(result.stdout).toMatch(/offset=\d+.*;; rax/);
+});
+
+test("translate-dump finds what has run without becoming hot, and says so where it finds nothing", async () => {
+  const image = guest("once.bin", program("mov eax, 5\nadd eax, eax\nadd eax, 3\nhlt", "protected"));
+  const found = await ringfence(["translate-dump", image, "--mode", "protected", "--at", "100000"]);
+  expect(found.stdout).toMatch(/^ {2}00100005 .* add eax,eax$/m);
+  const missed = await ringfence(["translate-dump", image, "--mode", "protected", "--at", "200000"]);
+  expect(missed.stderr).toMatch(/no block at .*200000 has become hot within 4 ticks \(the guest left with halt\)/);
+  expect(missed.code).toBe(2);
+});
+
 test.each([
   ["a missing file", ["run", "/nonexistent/image"], /no such file/],
   ["a directory", ["run", tmpdir()], /directory/],
@@ -287,6 +331,9 @@ test.each([
   ["a missing module", ["run", "IMAGE", "--module", "/nonexistent/module"], /no such file/],
   ["an image that is not what it should be", ["run", "IMAGE", "--format", "elf"], /not an ELF/],
   ["a bad count", ["step", "IMAGE", "--count", "none"], /whole number/],
+  ["a dump of nothing", ["translate-dump", "IMAGE"], /--at/],
+  ["a dump at what is no address", ["translate-dump", "IMAGE", "--at", "start"], /hexadecimal/],
+  ["a dump without translation", ["translate-dump", "IMAGE", "--at", "7c00", "--no-translation"], /does not translate/],
 ])("%s is a usage error: exit code 2 and a clear message", async (_name, args, message) => {
   const image = guest("usage.bin", PRINT);
   const result = await ringfence(args.map((arg) => (arg === "IMAGE" ? image : arg)));

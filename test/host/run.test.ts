@@ -17,6 +17,14 @@ test("run stops after exactly the given ticks", async () => {
   expect(processor.instructions).toBe(777n);
 });
 
+test("run leaves after the given time, whatever the guest does", async () => {
+  const { partition } = await machine("again: in al, 0x10\njmp again");
+  using _ports = partition.onPorts(0x10, 1, { read: () => 0 });
+  expect(partition.run({ milliseconds: 5 }).reason).toBe("budget");
+  expect(partition.run({ milliseconds: 5, ticks: 3 }).reason).toBe("budget");
+  expect(codeOf(() => partition.run({ milliseconds: 0 }))).toBe("invalid-argument");
+});
+
 test("a REP string takes a tick per element and retires once", async () => {
   const { partition, processor } = await machine("cld\nmov cx, 100\nmov di, 0x500\nrep stosb\nhlt");
   partition.run();

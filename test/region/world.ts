@@ -21,6 +21,7 @@ export class World {
     this.load(source, origin);
     m.setControls(0x11n, 0n, 0n, 0n, 0);
     this.segments();
+    for (let i = 0; i < 8; i++) m.setGpr(i, 0n);
     m.setGpr(4, BigInt(STACK));
     m.core.setRflags(2);
     m.set64(L.RIP, BigInt(origin));

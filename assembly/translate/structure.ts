@@ -240,7 +240,6 @@ function emitReturn(n: usize, size: u32): void {
 function jumpTo(local: u32): void {
   if (dispatches()) {
     const entry = temporary(4, 2);
-    const before = state;
     toDynamic();
     blockVoid(Wasm.BLOCK);
     open(LABEL_OUT);
@@ -292,7 +291,6 @@ function jumpTo(local: u32): void {
     set(L_ENTRY);
     branchTo(0);
     close();
-    setState(before);
   }
   leaveDynamic(local);
 }

@@ -4,7 +4,8 @@
 // region does exactly what the interpreter does, so when its code arrives is of no consequence.
 //
 // While the host does not yield (`run`) a batch is compiled on the spot, and each stay is kept short; on the event loop
-// (`start`) it is compiled in the background, and its regions are installed when it arrives, if they are still wanted.
+// (`start`) a large one is compiled in the background, and its regions are installed when it arrives, if they are still
+// wanted.
 
 import type { Core } from "../engine/core.js";
 import * as v from "../engine/views.js";
@@ -37,6 +38,11 @@ const ENOUGH = 8;
 const PATIENCE = 300_000;
 /** Most ticks between two looks at requests that wait. */
 const WAITING_SLICE = 100_000;
+/**
+ * Largest module, in bytes, that is compiled at once on the event loop too. V8 holds it for 0.1-0.3 ms; the way over its
+ * background threads costs the loop as much, and takes 10-40 ms in which hot code is interpreted.
+ */
+const AT_ONCE = 65_536;
 /** Background compiles under way at once. */
 const PENDING_MAX = 2;
 /** Exits of a module's regions that make it worth optimising, and stays in the core between two looks at them. */
@@ -69,6 +75,8 @@ export interface TranslationParts {
   readonly generations?: Generations;
   /** Milliseconds of the host's clock. */
   readonly now?: () => number;
+  /** Largest module that is compiled at once everywhere. */
+  readonly atOnce?: number;
 }
 
 export class Translation implements ModuleOwner<Batch> {
@@ -80,6 +88,7 @@ export class Translation implements ModuleOwner<Batch> {
   readonly #churn: Churn;
   readonly #generations: Generations;
   readonly #now: () => number;
+  readonly #atOnce: number;
   readonly #counts = new TranslationCounts();
   readonly #modules = new Set<Batch>();
   /** Batch of every region that is pending or live. */
@@ -104,6 +113,7 @@ export class Translation implements ModuleOwner<Batch> {
     this.#slots = new Slots(parts.core.exports.table);
     this.#churn = new Churn(parts.frequency);
     this.#generations = parts.generations ?? generations;
+    this.#atOnce = parts.atOnce ?? AT_ONCE;
     this.#now = parts.now ?? (() => performance.now());
     this.#generations.join(this);
     this.#records.setCell(v.HOT_THRESHOLD, options.threshold);
@@ -202,21 +212,23 @@ export class Translation implements ModuleOwner<Batch> {
       this.#counts.instructions += this.#records.field(region, v.REGION_COUNT);
     }
     const started = this.#now();
-    if (this.#background) {
-      this.#pending++;
+    if (this.#background && length > this.#atOnce) {
       void this.#compileLater(batch, bytes, started);
       return;
     }
     try {
       this.#install(batch, instantiate(new WebAssembly.Module(bytes), this.#core.memory));
     } catch (cause) {
-      this.#failed(batch, cause);
+      // Browsers limit what their main thread may compile at once.
+      if (this.#background && cause instanceof RangeError) void this.#compileLater(batch, bytes, started);
+      else this.#failed(batch, cause);
       if (this.#failure !== undefined) throw this.#failure;
     }
     this.#counts.compileMs += this.#now() - started;
   }
 
   async #compileLater(batch: Batch, bytes: Uint8Array<ArrayBuffer>, started: number): Promise<void> {
+    this.#pending++;
     try {
       const module = await WebAssembly.compile(bytes);
       const arrived = this.#now();

@@ -2,7 +2,7 @@
 // Guests run to the same points with every policy and are compared by digest.
 
 import { existsSync, readFileSync } from "node:fs";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { loadImage, type Partition, type TranslationOptions } from "../../src/node.js";
 import { createPartition, machine } from "../host/machine.js";
 
@@ -10,7 +10,14 @@ const MIB = 1 << 20;
 /** Points of comparison, in ticks: none of them a multiple of a slice. */
 const POINTS = [123_457, 1_000_003, 3_333_333];
 
-type Policy = false | (TranslationOptions & { background?: boolean; slices?: number });
+interface Way {
+  /** On the event loop, part of the way. */
+  background?: boolean;
+  /** Nothing is compiled at once. */
+  late?: boolean;
+  slices?: number;
+}
+type Policy = false | (TranslationOptions & Way);
 
 const POLICIES: readonly Policy[] = [
   { threshold: 1, batch: 1 },
@@ -18,7 +25,8 @@ const POLICIES: readonly Policy[] = [
   { threshold: 7, batch: 64 },
   { threshold: 1, batch: 3, maxModules: 5 },
   { threshold: 1, background: true },
-  { threshold: 30, batch: 2, maxModules: 2, background: true },
+  { threshold: 1, background: true, late: true },
+  { threshold: 30, batch: 2, maxModules: 2, background: true, late: true },
   {},
 ];
 
@@ -37,6 +45,11 @@ async function runTo(partition: Partition, point: number, policy: Policy): Promi
 
 async function digests(create: (translation: Policy) => Promise<Partition>, policy: Policy): Promise<string[]> {
   const partition = await create(policy);
+  if (policy !== false && policy.late) {
+    vi.spyOn(WebAssembly, "Module").mockImplementation(function refuse() {
+      throw new RangeError("too large for the main thread");
+    });
+  }
   const found: string[] = [];
   for (const point of POINTS) {
     if (policy !== false && policy.background) {
@@ -47,6 +60,8 @@ async function digests(create: (translation: Policy) => Promise<Partition>, poli
     found.push(`${partition.ticks} ${partition.hash()}`);
   }
   if (policy !== false) expect(partition.translation.regions).toBeGreaterThan(0);
+  if (policy !== false && policy.late) expect(partition.translation.backgroundMs).toBeGreaterThan(0);
+  vi.restoreAllMocks();
   partition[Symbol.dispose]();
   return found;
 }
@@ -58,7 +73,7 @@ async function compare(create: (translation: Policy) => Promise<Partition>): Pro
 
 const options = (policy: Policy): false | TranslationOptions => {
   if (policy === false) return false;
-  const { background: _background, slices: _slices, ...translation } = policy;
+  const { background: _background, late: _late, slices: _slices, ...translation } = policy;
   return translation;
 };
 

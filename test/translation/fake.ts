@@ -180,7 +180,7 @@ export function bench(options: TranslationOptions = {}, generations = new Genera
   const resolved = resolveTranslation(options);
   if (resolved === undefined) throw new Error("translation is on");
   const translation = new Translation(
-    { core, translator: () => translator, frequency: FREQUENCY, generations, now: () => 0 },
+    { core, translator: () => translator, frequency: FREQUENCY, generations, now: () => 0, atOnce: 0 },
     resolved,
   );
   const serveAll = (): void => {

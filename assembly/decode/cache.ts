@@ -9,7 +9,7 @@
 //    20  mode       u32
 //    24  first      u16   offset of the first byte | 26  last u16  offset of the last byte (past 4095: in frame2)
 //    28  count      u16   | 30  live u16     Live
-//    32  heat       u32   entries by a branch until the block is hot (region/request)
+//    32  heat       i32   entries by a branch until the block is hot (region/request)
 //    36  body       u32   first micro-op of its copy without the mark of a region (region/marks), 0 = none
 //
 // A block never leaves its page, except that an instruction across the page's end makes a block of its
@@ -87,12 +87,17 @@ export function findBlock(frame: u32, offset: u32, mode: u32): usize {
 /** Offset of its last byte. */
 @inline export function blockLast(u: usize): u32 { return load<u16>(u - HEADER, LAST); }
 @inline export function blockHeat(u: usize): u32 { return load<u32>(u - HEADER, HEAT); }
-@inline export function setBlockHeat(u: usize, heat: u32): void { store<u32>(u - HEADER, heat, HEAT); }
-/** A branch leads to the block: counts that and tells whether it has become hot. */
-@inline export function warmBlock(u: usize): bool {
-  const heat = load<u32>(u - HEADER, HEAT) - 1;
-  store<u32>(u - HEADER, heat, HEAT);
-  return heat == 0;
+/** A branch leads to the block: counts that. Zero or less: it is hot (region/request). */
+@inline export function warmBlock(u: usize): i32 {
+  const heat = load<i32>(u - HEADER, HEAT) - 1;
+  store<i32>(u - HEADER, heat, HEAT);
+  return heat;
+}
+/** The block has become hot, and nobody was told. */
+@inline export function isHot(u: usize): bool { return load<i32>(u - HEADER, HEAT) <= 0; }
+/** Lets a block become hot after `entries` entries; 0: hardly ever. */
+export function setBlockHeat(u: usize, entries: u32): void {
+  store<u32>(u - HEADER, entries == 0 || entries > i32.MAX_VALUE ? i32.MAX_VALUE : entries, HEAT);
 }
 
 export function resetCache(): void {
@@ -136,7 +141,7 @@ function open(frame: u32, offset: u32, mode: u32): usize {
   store<u32>(block, mode, BLOCK_MODE);
   store<u16>(block, offset, FIRST);
   store<u16>(block, Live.FOUND, LIVE);
-  store<u32>(block, load<u32>(HOT_THRESHOLD), HEAT);
+  setBlockHeat(block + HEADER, load<u32>(HOT_THRESHOLD));
   store<u32>(block, 0, BODY);
   return block;
 }
@@ -263,7 +268,7 @@ export function coolBlocks(): void {
   let block = ARENA;
   const end = <usize>load<u32>(ARENA_NEXT);
   while (block < end) {
-    store<u32>(block, load<u32>(HOT_THRESHOLD), HEAT);
+    setBlockHeat(block + HEADER, load<u32>(HOT_THRESHOLD));
     block += HEADER + (<usize>load<u16>(block, COUNT) + 1) * UOP;
   }
 }

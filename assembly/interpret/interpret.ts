@@ -82,6 +82,7 @@ export function interpret(from: usize): void {
   let outcome = FAILED;
   /** Branch whose link was followed last. */
   let source: usize = 0;
+  let branched = from != 0;
   if (u == 0) {
     target = rip();
     outcome = JUMP;
@@ -1206,7 +1207,9 @@ export function interpret(from: usize): void {
       store<i32>(FUEL, fuel);
       return;
     }
-    if (warmBlock(next)) requestBlock(next);
+    // Where a slice begins is no place that the guest's code leads to.
+    if (branched && warmBlock(next)) requestBlock(next);
+    branched = true;
     fuel -= cost;
     source = 0;
     u = next;

@@ -18,6 +18,7 @@ export function runRegions(mark: usize): usize {
   const target = rip();
   const next = enter(target, jumpEntry(target));
   if (next == 0) return 0;
+  if (way == GO_ON_BELOW) return unmarked(next);
   if (warmBlock(next)) requestBlock(next);
-  return way == GO_ON_BELOW ? unmarked(next) : next;
+  return next;
 }

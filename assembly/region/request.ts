@@ -42,7 +42,10 @@ export function requestBlock(u: usize): void {
   const threshold = load<u32>(HOT_THRESHOLD);
   const mode = blockMode(u);
   // A region stands here already, or none may.
-  if (threshold == 0 || uopOp(u) == Op.REGION || (mode & MODE_CHECKED) != 0 || blockFrame2(u) != NO_FRAME) return;
+  if (threshold == 0 || uopOp(u) == Op.REGION || (mode & MODE_CHECKED) != 0 || blockFrame2(u) != NO_FRAME) {
+    setBlockHeat(u, 0);
+    return;
+  }
   const written = load<u32>(REQUESTS_WRITTEN);
   if (written - load<u32>(REQUESTS_READ) >= REQUESTS_MAX) {
     setBlockHeat(u, threshold << RETRY_FULL);

@@ -84,4 +84,3 @@ function missExit(): u32 {
   return miss;
 }
 export function missIf(): void { leaveIf(missExit()); }
-export function missAlways(): void { leave(missExit()); }

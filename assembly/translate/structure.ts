@@ -18,13 +18,12 @@ import {
   leave,
   leaveIf,
   makeExit,
-  missAlways,
   missIf,
   open,
 } from "./control";
 import { code64 } from "./form";
 import { dispatches, inOrder, isMerge, ordered, orderOf, successor } from "./graph";
-import { canDecide, pushCondition, setState, state, toDynamic, UNKNOWN } from "./lower/flags";
+import { pushCondition, setState, state, toDynamic, UNKNOWN } from "./lower/flags";
 import { dropTop, peekTop, pushValue } from "./lower/integer";
 import {
   arithmeticW,
@@ -318,10 +317,6 @@ function emitEnd(index: u32, u: usize): void {
     case Term.FALL: follow(index, 1); return;
     case Term.JUMP: follow(index, 0); return;
     case Term.BRANCH:
-      if (!canDecide(load<u8>(u, UOP_DST))) {
-        missAlways();
-        return;
-      }
       pushCondition(load<u8>(u, UOP_DST));
       blockVoid(Wasm.IF);
       open(LABEL_IF);

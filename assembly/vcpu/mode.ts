@@ -29,6 +29,7 @@ import {
   GPR,
   JUMP_CACHE,
   JUMP_CACHE_ENTRIES,
+  LAZY_KIND,
   LIMIT,
   MODE,
   RIP_MASK,
@@ -47,6 +48,7 @@ import { CR0_AM, DR7_ENABLED } from "../x86/control";
 import { AC, RF, TF } from "../x86/flags";
 import { ATTR_DB, CS, DS, ES, FS, GS, SS } from "../x86/segment";
 import { dataBreakpointsEnabled } from "./debug";
+import { arithmeticFlags, flagsEager } from "./flags";
 import { cpl, cr0, isCode64, isFlat, segAttributes, segBase, segLimit, systemFlags } from "./state";
 import { Stale } from "./status";
 
@@ -169,10 +171,12 @@ export function switchRing(user: u32): void {
 
 /**
  * Outside 64-bit mode the upper halves of the registers are zero: they are undefined when it is left (SDM vol. 1,
- * 3.4.1.1), and nothing there reaches them. R8-R15 keep theirs.
+ * 3.4.1.1), and nothing there reaches them. R8-R15 keep theirs. Flags that were left by 64-bit operands are computed:
+ * translated code has no room for such operands there.
  */
 function clearUpperHalves(): void {
   for (let at = GPR; at < GPR + 64; at += 8) store<u32>(at, 0, 4);
+  if ((load<u32>(LAZY_KIND) & 3) == 3) flagsEager(arithmeticFlags());
 }
 
 /** Recomputes all derived state. */

@@ -16,6 +16,7 @@ import {
   arithmeticW,
   compare,
   compareW,
+  constW,
   cut,
   extendSigned,
   L_FLAG_A,
@@ -23,6 +24,7 @@ import {
   L_FLAG_KIND,
   L_FLAG_R,
   narrow,
+  temporary,
   widen,
 } from "./locals";
 
@@ -88,6 +90,13 @@ function carryBit(n: u32): void {
     i32c(n);
     op(Wasm.I32_SHR_U);
   }
+  i32c(1);
+  op(Wasm.I32_AND);
+}
+/** Bit n of the i32 on the stack. */
+function bit(n: u32): void {
+  i32c(n);
+  op(Wasm.I32_SHR_U);
   i32c(1);
   op(Wasm.I32_AND);
 }
@@ -252,8 +261,9 @@ function overflow(subtraction: bool): void {
   if (bits < 2) cut(bits);
   sign(bits);
 }
-/** OF as 0 or 1. Not for a dynamic state. */
+/** OF as 0 or 1. */
 export function pushOF(): void {
+  if (isDynamic()) return dynamicOF();
   const bits = size();
   switch (kind()) {
     case LazyKind.ADD: return overflow(false);
@@ -273,12 +283,202 @@ export function pushOF(): void {
   }
 }
 
-/** The condition needs OF, which a dynamic state does not give. */
-export function canDecide(cc: u32): bool {
-  if (!isDynamic()) return true;
-  const pair = cc >> 1;
-  return pair != 0 && pair != 6 && pair != 7;
+/** AF as 0 or 1. */
+export function pushAF(): void {
+  if (isDynamic()) return dynamicAF();
+  switch (kind()) {
+    case LazyKind.ADD:
+    case LazyKind.SUB:
+      // Bit 4 of a ^ b ^ r.
+      operandA();
+      operandR();
+      arithmetic(Wasm.I32_XOR, size());
+      if (kind() == LazyKind.SUB) difference();
+      else {
+        operandR();
+        operandA();
+        arithmetic(Wasm.I32_SUB, size());
+      }
+      arithmetic(Wasm.I32_XOR, size());
+      if (size() == 3) op(Wasm.I32_WRAP_I64);
+      return bit(4);
+    case LazyKind.LOGIC: return i32c(0);
+    case LazyKind.INC:
+    case LazyKind.DEC:
+      operandR();
+      if (size() == 3) op(Wasm.I32_WRAP_I64);
+      i32c(15);
+      op(Wasm.I32_AND);
+      i32c(kind() == LazyKind.INC ? 0 : 15);
+      op(Wasm.I32_EQ);
+      return;
+    default: carryBit(4);
+  }
 }
+
+// ---- OF and AF of a dynamic state -----------------------------------------------------------------
+
+/** The kind without its overlays. Uses temporary 5, which the functions below read. */
+function takeKind(): void {
+  get(L_FLAG_KIND);
+  i32c(2);
+  op(Wasm.I32_SHR_U);
+  i32c(15);
+  op(Wasm.I32_AND);
+  set(temporary(5, 2));
+}
+@inline function temporaryW(): u32 { return temporary(6, code64 ? 3 : 2); }
+/** The second operand of ADD, ADC, SUB and SBB, into temporary 6: the difference less the carry that came in. */
+function takeOperand(): void {
+  get(L_FLAG_R);
+  get(L_FLAG_A);
+  arithmeticW(Wasm.I32_SUB);
+  get(L_FLAG_A);
+  get(L_FLAG_R);
+  arithmeticW(Wasm.I32_SUB);
+  isAddition();
+  op(Wasm.SELECT);
+  // ADC and SBB are even.
+  get(temporary(5, 2));
+  i32c(1);
+  op(Wasm.I32_AND);
+  not();
+  widen(2);
+  arithmeticW(Wasm.I32_SUB);
+  set(temporaryW());
+}
+function isAddition(): void {
+  get(temporary(5, 2));
+  i32c(LazyKind.SUB);
+  op(Wasm.I32_LT_U);
+}
+/**
+ * Of three i32 on the stack: what ADD to SBB give, what INC and DEC give, what the others have in L_FLAG_CARRY
+ * (LOGIC has nothing).
+ */
+function chooseByKind(): void {
+  get(temporary(5, 2));
+  i32c(LazyKind.LOGIC);
+  op(Wasm.I32_NE);
+  op(Wasm.I32_AND);
+  // INC and DEC: 6 and 7.
+  get(temporary(5, 2));
+  i32c(1);
+  op(Wasm.I32_SHR_U);
+  i32c(LazyKind.INC >> 1);
+  op(Wasm.I32_EQ);
+  op(Wasm.SELECT);
+  get(temporary(5, 2));
+  i32c(1);
+  op(Wasm.I32_SUB);
+  i32c(4);
+  op(Wasm.I32_LT_U);
+  op(Wasm.SELECT);
+}
+/** r, plus 1 behind DEC: what is to be compared to tell AF and OF of INC and DEC. */
+function stepped(): void {
+  get(L_FLAG_R);
+  get(temporary(5, 2));
+  i32c(1);
+  op(Wasm.I32_AND);
+  widen(2);
+  arithmeticW(Wasm.I32_ADD);
+}
+function dynamicAF(): void {
+  takeKind();
+  takeOperand();
+  get(L_FLAG_A);
+  get(L_FLAG_R);
+  arithmeticW(Wasm.I32_XOR);
+  get(temporaryW());
+  arithmeticW(Wasm.I32_XOR);
+  if (code64) op(Wasm.I32_WRAP_I64);
+  bit(4);
+  stepped();
+  if (code64) op(Wasm.I32_WRAP_I64);
+  i32c(15);
+  op(Wasm.I32_AND);
+  not();
+  carryBit(4);
+  chooseByKind();
+}
+/** Where the sign of the result is, as W. */
+function pushTop(): void {
+  i32c(8);
+  get(L_FLAG_KIND);
+  i32c(3);
+  op(Wasm.I32_AND);
+  op(Wasm.I32_SHL);
+  i32c(1);
+  op(Wasm.I32_SUB);
+  widen(2);
+}
+function dynamicOF(): void {
+  carryBit(11);
+  takeKind();
+  takeOperand();
+  // ADD: (a ^ r) & (b ^ r); SUB: (a ^ r) & (a ^ b).
+  get(L_FLAG_A);
+  get(L_FLAG_R);
+  arithmeticW(Wasm.I32_XOR);
+  get(L_FLAG_R);
+  get(L_FLAG_A);
+  isAddition();
+  op(Wasm.SELECT);
+  get(temporaryW());
+  arithmeticW(Wasm.I32_XOR);
+  arithmeticW(Wasm.I32_AND);
+  pushTop();
+  arithmeticW(Wasm.I32_SHR_U);
+  if (code64) op(Wasm.I32_WRAP_I64);
+  i32c(1);
+  op(Wasm.I32_AND);
+  // INC: the sign alone.
+  stepped();
+  constW(1);
+  pushTop();
+  arithmeticW(Wasm.I32_SHL);
+  compareW(Wasm.I32_EQ);
+  carryBit(11);
+  chooseByKind();
+  get(L_FLAG_KIND);
+  i32c(OVERLAY_CFOF);
+  op(Wasm.I32_AND);
+  op(Wasm.SELECT);
+}
+
+// ---- all of them ----------------------------------------------------------------------------------
+
+function orAt(n: u32): void {
+  i32c(n);
+  op(Wasm.I32_SHL);
+  op(Wasm.I32_OR);
+}
+/** SF ZF AF PF CF as RFLAGS bits. */
+export function pushLowFlags(): void {
+  pushCF();
+  pushPF();
+  orAt(2);
+  pushAF();
+  orAt(4);
+  pushZF();
+  orAt(6);
+  pushSF();
+  orAt(7);
+}
+/** The six arithmetic flags as RFLAGS bits. */
+export function pushFlags(): void {
+  pushLowFlags();
+  pushOF();
+  orAt(11);
+}
+/** Takes the six flags, as RFLAGS bits, from the stack. */
+export function setFlags(): void {
+  set(L_FLAG_CARRY);
+  state = staticState(LazyKind.EAGER, 0);
+}
+
+// ---- conditions -----------------------------------------------------------------------------------
 
 /** Comparison of the operands of a SUB that kept them, signed or not. */
 function compareOperands(code: u32, isSigned: bool): void {

@@ -5,11 +5,10 @@ import { Op } from "../../decode/op";
 import { uopDst, uopImm, uopSrc } from "../../decode/uop";
 import { LazyKind } from "../../vcpu/flags";
 import { FLAGS_DYNAMIC } from "../../region/record";
-import { close, LABEL_IF, missAlways, open } from "../control";
+import { close, LABEL_IF, open } from "../control";
 import { code64 } from "../form";
 import { blockVoid, get, i32c, i64c, op, set, tee, Wasm } from "../wasm";
 import {
-  canDecide,
   compareState,
   keepA,
   keepR,
@@ -210,12 +209,12 @@ export const enum Shift { ROL = 0, ROR = 1, SHL = 2, SHR = 3, SAR = 4 }
 const AF: i32 = 1 << 4;
 
 /** Bit `n` (from the count in a local or a constant) of an operand: pushes i32 0 or 1 from the value on the stack. */
-function lowBit(size: u32): void {
+export function lowBit(size: u32): void {
   if (size == 3) op(Wasm.I32_WRAP_I64);
   i32c(1);
   op(Wasm.I32_AND);
 }
-function signBit(size: u32): void {
+export function signBit(size: u32): void {
   if (size == 3) {
     i64c(63);
     op(Wasm.I64_SHR_U);
@@ -342,7 +341,7 @@ function shiftRegister(u: usize, kind: u32, size: u32, byCl: bool): void {
 // ---- products -------------------------------------------------------------------------------------
 
 /** IMUL of temporaries A and B of 32 bits into R; CF = OF = it does not fit. */
-function multiply32(): void {
+export function multiply32(): void {
   const product = temporary(4, 3);
   get(temporary(A, 2));
   op(Wasm.I64_EXTEND_I32_S);
@@ -357,13 +356,13 @@ function multiply32(): void {
   op(Wasm.I64_NE);
   pushOverflow();
 }
-function pushOverflow(): void {
+export function pushOverflow(): void {
   i32c(0x801);
   op(Wasm.I32_MUL);
   overlayCFOF();
 }
 /** The same for 64 bits; products of numbers that do not both fit 32 bits are tier 0's. */
-function multiply64(): void {
+export function multiply64(): void {
   const a = temporary(A, 3);
   const b = temporary(B, 3);
   get(a);
@@ -469,7 +468,6 @@ function extend(u: usize, from: u32, to: u32, isSigned: bool, isMemory: bool): v
 }
 
 function conditionalMove(u: usize, size: u32, isMemory: bool): void {
-  if (!canDecide(<u32>uopImm(u))) return missAlways();
   if (isMemory) {
     operandHost(u, size, false);
     loadHost(size);
@@ -487,9 +485,9 @@ function exchangeRegisters(u: usize, size: u32): void {
   setRegister(<u32>uopSrc(u), size);
 }
 
-function swapBytes(u: usize, size: u32): void {
+/** Reverses the bytes of a value of 32 or 64 bits on the stack. Uses temporary A. */
+export function swapBytes(size: u32): void {
   const a = temporary(A, size);
-  getRegister(<u32>uopDst(u), size);
   set(a);
   if (size == 2) {
     get(a);
@@ -511,6 +509,10 @@ function swapBytes(u: usize, size: u32): void {
     i64c(32);
     op(Wasm.I64_ROTL);
   }
+}
+function swapRegister(u: usize, size: u32): void {
+  getRegister(<u32>uopDst(u), size);
+  swapBytes(size);
   setRegister(<u32>uopDst(u), size);
 }
 function swapPart(local: u32, distance: i64, mask: i64): void {
@@ -691,10 +693,6 @@ export function lowerInteger(u: usize, o: u32): bool {
     case Op.LEAVE32: leaveFrame(2); return true;
     case Op.LEAVE64: leaveFrame(3); return true;
     case Op.SETCC_R:
-      if (!canDecide(<u32>uopSrc(u))) {
-        missAlways();
-        return true;
-      }
       pushCondition(<u32>uopSrc(u));
       i32c(0);
       op(Wasm.I32_NE);
@@ -728,8 +726,8 @@ export function lowerInteger(u: usize, o: u32): bool {
       op(Wasm.I64_SHR_S);
       setRegister(2 << 3, 3);
       return true;
-    case Op.BSWAP32: swapBytes(u, 2); return true;
-    case Op.BSWAP64: swapBytes(u, 3); return true;
+    case Op.BSWAP32: swapRegister(u, 2); return true;
+    case Op.BSWAP64: swapRegister(u, 3); return true;
     case Op.NOP: return true;
     case Op.BT_RI32: testBit(u, 2, false); return true;
     case Op.BT_RR32: testBit(u, 2, true); return true;

@@ -46,7 +46,11 @@ export const L_U: u32 = 36;
 const I64_COUNT: u32 = 8;
 // v128.
 export const L_XMM: u32 = 44;
-export const L_V: u32 = 60;
+/** Of an instruction. */
+export const V_A: u32 = 60;
+export const V_B: u32 = 61;
+export const V_C: u32 = 62;
+export const V_D: u32 = 63;
 const V128_COUNT: u32 = 20;
 
 /** Registers that the region touches and changes, bit per number. */

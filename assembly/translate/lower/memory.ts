@@ -4,11 +4,13 @@
 // 2^32, so that wrapping maps no other page of the slot below LIMIT.
 
 import { LIMIT, SEG_BASE, SEG_EFFECTIVE, SEG_LIMIT, SLOT_MASK } from "../../layout";
+import { MODE_FLAT } from "../../decode/mode";
 import { RIP_MARKER } from "../../decode/modrm";
 import { Ea, UOP_BASE, UOP_DISP, UOP_IMM, UOP_INDEX, UOP_SCALE, uopEa, uopSeg, ZERO_OFFSET } from "../../decode/uop";
 import { RegionNeeds } from "../../region/record";
+import { DS, ES, FS, SS } from "../../x86/segment";
 import { missIf } from "../control";
-import { code64 } from "../form";
+import { code64, mode } from "../form";
 import { get, i32c, i64c, loadCell, memory, op, set, tee, Wasm } from "../wasm";
 import {
   arithmeticW,
@@ -76,6 +78,11 @@ export function effective(u: usize): void {
     return;
   }
   sum(u);
+  wrap(u);
+}
+/** Cuts an offset on the stack as the operand's form does. */
+export function wrap(u: usize): void {
+  const form = uopEa(u);
   if (form == Ea.SEG16) {
     constW(0xffff);
     arithmeticW(Wasm.I32_AND);
@@ -98,22 +105,40 @@ function checkLimit(seg: u32, bytes: u32): void {
   missIf();
 }
 
-/** Sets L_ADDRESS to the linear address of the operand of `bytes` bytes. */
-export function address(u: usize, bytes: u32): void {
-  effective(u);
+/** Takes an offset from the stack that the limit of a segment is to let through: L_ADDRESS is its linear address. */
+function limited(seg: u32, bytes: u32): void {
+  set(L_ADDRESS);
+  checkLimit(seg, bytes);
+  get(L_ADDRESS);
+  loadCell(Wasm.I32_LOAD, SEG_BASE + (<usize>seg << 3));
+  op(Wasm.I32_ADD);
+  set(L_ADDRESS);
+}
+/** Takes the offset of the operand of `bytes` bytes from the stack: L_ADDRESS is its linear address. */
+export function locate(u: usize, bytes: u32): void {
   const form = uopEa(u);
   const seg = uopSeg(u);
+  if (form == Ea.SEG16 || form == Ea.SEG32) return limited(seg, bytes);
   if (form == Ea.BASE64 || form == Ea.MOFFS64) {
     loadCell(Wasm.I64_LOAD, SEG_EFFECTIVE + (<usize>seg << 3));
     op(Wasm.I64_ADD);
-  } else if (form == Ea.SEG16 || form == Ea.SEG32) {
-    set(L_ADDRESS);
-    checkLimit(seg, bytes);
-    get(L_ADDRESS);
-    loadCell(Wasm.I32_LOAD, SEG_BASE + (<usize>seg << 3));
-    op(Wasm.I32_ADD);
   }
   set(L_ADDRESS);
+}
+/** The same for an operand that an instruction implies, in a segment that it names. */
+export function locateIn(seg: u32, bytes: u32): void {
+  const usuallyFlat = seg == ES || seg == SS || seg == DS;
+  if (!code64 && !(usuallyFlat && (mode & MODE_FLAT) != 0)) return limited(seg, bytes);
+  if (code64 && seg >= FS) {
+    loadCell(Wasm.I64_LOAD, SEG_EFFECTIVE + (<usize>seg << 3));
+    op(Wasm.I64_ADD);
+  }
+  set(L_ADDRESS);
+}
+/** Sets L_ADDRESS to the linear address of the operand of `bytes` bytes. */
+export function address(u: usize, bytes: u32): void {
+  effective(u);
+  locate(u, bytes);
 }
 
 /** Sets L_HOST to the host address of L_ADDRESS, or leaves. */

@@ -7,6 +7,7 @@ import { LazyKind } from "../../vcpu/flags";
 import { compareState, staticState, UNKNOWN } from "./flags";
 import { lowerInteger } from "./integer";
 import { canAddress } from "./memory";
+import { canLowerVector, lowerVector, setsFlags } from "./vector";
 
 @inline function plainOp(u: usize): u32 { return load<u16>(u, UOP_PLAIN); }
 
@@ -14,10 +15,14 @@ function isBranch(o: u32): bool {
   return (o >= <u32>Op.CALL_REL32 && o <= <u32>Op.JMP_M32) || (o >= <u32>Op.CALL_REL64 && o <= <u32>Op.JMP_M64) || o == <u32>Op.JMP_REL || o == <u32>Op.JCC;
 }
 
+@inline function isVector(o: u32): bool { return o >= <u32>Op.VECTOR_LOAD && o <= <u32>Op.CVTSD2SS; }
+
 /** The instruction has a translation (branches aside, which end a node). */
 export function canLower(u: usize): bool {
   const o = plainOp(u);
-  if (o < <u32>Op.ADD_RR8 || o > <u32>Op.BT_RR64 || isBranch(o)) return false;
+  if (isVector(o)) {
+    if (!canLowerVector(u, o)) return false;
+  } else if (o < <u32>Op.ADD_RR8 || o > <u32>Op.BT_RR64 || isBranch(o)) return false;
   return uopEa(u) == Ea.REGISTER || canAddress(u);
 }
 
@@ -54,8 +59,12 @@ export function effectOf(u: usize): u32 {
   }
   if (o >= <u32>Op.IMUL_RR32 && o <= <u32>Op.IMUL_RM64) return FLAGS_DYNAMIC;
   if (o >= <u32>Op.BT_RI32 && o <= <u32>Op.BT_RR64) return FLAGS_DYNAMIC;
+  if (isVector(o) && setsFlags(u, o)) return staticState(LazyKind.EAGER, 0);
   return UNKNOWN;
 }
 
 /** Writes the translation of an instruction that canLower accepts. */
-export function lower(u: usize): bool { return lowerInteger(u, plainOp(u)); }
+export function lower(u: usize): bool {
+  const o = plainOp(u);
+  return isVector(o) ? lowerVector(u, o) : lowerInteger(u, o);
+}

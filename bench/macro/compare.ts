@@ -1,152 +1,118 @@
-// Whole guest programs on Ringfence and on v86's interpreter: alternating child processes on one image, so
-// that both see the same machine at nearly the same time; medians; ratios. 64-bit images run on Ringfence
-// only (v86 has no long mode).
+// Guests in assembly language: what a kernel does all day, in nanoseconds per event, and the programs that the
+// interpreter is measured by (--engines ours-tier0,v86-interpreter).
 
-import { execFileSync } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { BENCHMARKS, type Benchmark, ROUNDS } from "../../test/guest/benchmarks.js";
-import type { EngineReport } from "./protocol.js";
+import { BENCHMARKS, type Benchmark } from "../../test/guest/benchmarks.js";
+import { assembleBenchmark } from "../../test/guest/images.js";
+import type { Engine, Guest } from "../engine/engines.js";
+import { type Figures, measure } from "../engine/measure.js";
+import type { Time } from "../engine/protocol.js";
+import type { Goal } from "../micro/goals.js";
 
-const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+const BUILD = fileURLToPath(new URL("../../build/guests/", import.meta.url));
+const NS_PER_MS = 1e6;
 
-export interface Comparison {
-  guest: string;
-  kind: Benchmark["kind"];
-  checksum: string;
-  instructions: number;
-  /** Medians in milliseconds from "begin" to "end". */
-  ringfenceMs: number;
-  v86Ms?: number;
-  /** v86's time over ours. */
-  ratio?: number;
-  /** The same without the first round. */
-  steadyRatio?: number;
-  mips: number;
-  v86Mips?: number;
-  /** Nanoseconds per event. */
-  eventNs?: number;
-  v86EventNs?: number;
-  readyMs: number;
-  secondMs: number;
-  v86ReadyMs?: number;
+/** What an event may cost, in nanoseconds; it must stay below the best of the others besides. */
+const LIMITS: Readonly<Record<string, number>> = {
+  "event-cr3": 800,
+  "event-invlpg": 100,
+  "event-fault": 350,
+  "event-port": 60,
+  "event-int80": 200,
+  "event-patch": 1500,
+  "event-mix": 100,
+};
+
+export interface EventResult {
+  readonly guest: string;
+  readonly kind: Benchmark["kind"];
+  readonly checksum: string;
+  readonly figures: Readonly<Record<string, Figures>>;
+  /** Nanoseconds per event in steady rounds, engine by engine. */
+  readonly eventNs?: Readonly<Record<string, number>>;
+  readonly goals: readonly Goal[];
 }
 
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2
-    ? (sorted[middle] as number)
-    : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
+function build(benchmark: Benchmark, bits: 32 | 64): Guest {
+  mkdirSync(BUILD, { recursive: true });
+  const name = `${benchmark.name}-${bits}`;
+  const image = join(BUILD, `${name}.elf`);
+  writeFileSync(image, assembleBenchmark(benchmark, bits));
+  return { name, bits, image };
 }
 
-function runEngine(engine: "ringfence" | "v86", guest: string): EngineReport {
-  const image = here(`../../build/guests/${guest}.elf`);
-  const output = execFileSync(process.execPath, ["--import", "tsx", here(`./run-${engine}.ts`), image], {
-    encoding: "utf8",
-  });
-  return JSON.parse(output.trim().split("\n").at(-1) as string) as EngineReport;
-}
+/** The first engine of ours, whose figures the others are compared with. */
+const isOurs = (name: string): boolean => name.startsWith("ours");
 
-const steadyMs = (report: EngineReport): number => report.totalMs - (report.roundMs[0] as number);
-
-function compare(benchmark: Benchmark, width: 32 | 64, runs: number): Comparison {
-  const guest = `${benchmark.name}-${width}`;
-  const ours: EngineReport[] = [];
-  const theirs: EngineReport[] = [];
-  for (let run = 0; run < runs; run++) {
-    ours.push(runEngine("ringfence", guest));
-    if (width === 32) theirs.push(runEngine("v86", guest));
-  }
-  const first = ours[0] as EngineReport;
-  for (const report of [...ours, ...theirs])
-    if (report.checksum !== first.checksum)
-      throw new Error(`${guest}: ${report.engine} computed ${report.checksum}, not ${first.checksum}`);
-  const ringfenceMs = median(ours.map((report) => report.totalMs));
-  const instructions = first.instructions ?? 0;
-  const result: Comparison = {
-    guest,
-    kind: benchmark.kind,
-    checksum: first.checksum,
-    instructions,
-    ringfenceMs,
-    mips: instructions / ringfenceMs / 1000,
-    readyMs: median(ours.map((report) => report.readyMs)),
-    secondMs: median(ours.map((report) => report.secondMs ?? 0)),
+function eventGoals(name: string, ns: Readonly<Record<string, number>>): Goal[] {
+  const ours = ns.ours;
+  if (ours === undefined) return [];
+  const goals: Goal[] = [];
+  const below = (what: string, limit: number): void => {
+    goals.push({ name: `${name}, ns`, value: ours, goal: `< ${limit.toFixed(0)}${what}`, met: ours < limit });
   };
-  const events = benchmark.kind === "event" ? benchmark.symbols.COUNT * ROUNDS : 0;
-  if (events) result.eventNs = (ringfenceMs * 1e6) / events;
-  if (theirs.length) {
-    const v86Ms = median(theirs.map((report) => report.totalMs));
-    result.v86Ms = v86Ms;
-    result.ratio = v86Ms / ringfenceMs;
-    result.steadyRatio = median(theirs.map(steadyMs)) / median(ours.map(steadyMs));
-    result.v86Mips = instructions / v86Ms / 1000;
-    result.v86ReadyMs = median(theirs.map((report) => report.readyMs));
-    if (events) result.v86EventNs = (v86Ms * 1e6) / events;
+  const others = Object.entries(ns).filter(([engine]) => !isOurs(engine));
+  if (others.length > 0) {
+    const [engine, best] = others.reduce((least, entry) => (entry[1] < least[1] ? entry : least));
+    below(` (${engine})`, best);
   }
-  return result;
+  const limit = LIMITS[name];
+  if (limit !== undefined) below("", limit);
+  return goals;
 }
 
-const cell = (value: number | undefined, digits: number, width: number): string =>
-  (value === undefined ? "-" : value.toFixed(digits)).padStart(width);
+const COLUMN = 12;
 
-export const HEADING = "guest             ours ms    v86 ms  ratio steady   MIPS v86 MIPS";
-
-export function row(c: Comparison): string {
-  return (
-    c.guest.padEnd(16) +
-    cell(c.ringfenceMs, 0, 10) +
-    cell(c.v86Ms, 0, 10) +
-    cell(c.ratio, 2, 7) +
-    cell(c.steadyRatio, 2, 7) +
-    cell(c.mips, 0, 7) +
-    cell(c.v86Mips, 0, 9)
-  );
-}
-
-/** Runs the benchmarks whose names begin with one of `names` (all when empty), printing a row as each is done. */
-export function compareAll(names: readonly string[], runs: number, print: (line: string) => void): Comparison[] {
-  const results: Comparison[] = [];
-  print(HEADING);
+export async function compareEvents(
+  names: readonly string[],
+  engines: readonly Engine[],
+  runs: number,
+  clock: keyof Time,
+  print: (line: string) => void,
+): Promise<EventResult[]> {
+  const able = engines.filter((engine) => engine.name !== "native");
+  const base = able.find((engine) => isOurs(engine.name))?.name;
+  const results: EventResult[] = [];
+  let heading = "";
+  const head = (text: string): void => {
+    if (text === heading) return;
+    heading = text;
+    print("");
+    print(text.padEnd(34) + able.map((engine) => engine.name.slice(0, COLUMN - 1).padStart(COLUMN)).join(""));
+  };
   for (const benchmark of BENCHMARKS) {
-    if (names.length && !names.some((name) => benchmark.name.startsWith(name))) continue;
-    for (const width of benchmark.wide ? ([32, 64] as const) : ([32] as const)) {
-      const result = compare(benchmark, width, runs);
-      results.push(result);
-      print(row(result));
+    // Only events, unless more is asked for.
+    if (names.length ? !names.some((name) => benchmark.name.startsWith(name)) : benchmark.kind !== "event") continue;
+    for (const bits of benchmark.wide ? ([32, 64] as const) : ([32] as const)) {
+      const { guest, checksum, figures } = await measure(build(benchmark, bits), able, runs, print);
+      const record = Object.fromEntries(figures);
+      const columns = (of: (entry: Figures) => string): string =>
+        able
+          .map(({ name }) => {
+            const entry = figures.get(name);
+            return (entry === undefined ? "-" : of(entry)).padStart(COLUMN);
+          })
+          .join("");
+      let eventNs: Record<string, number> | undefined;
+      if (benchmark.kind === "event") {
+        const ns = (entry: Figures): number => (entry.steady[clock] * NS_PER_MS) / benchmark.symbols.COUNT;
+        eventNs = Object.fromEntries([...figures].map(([name, entry]) => [name, ns(entry)]));
+        head("steady ns per event");
+        print(benchmark.name.padEnd(34) + columns((entry) => ns(entry).toFixed(0)));
+      } else {
+        head("ms, and times ours: whole, steady");
+        const times = (entry: Figures): string => {
+          const unit = base === undefined ? undefined : figures.get(base);
+          if (unit === undefined || unit === entry) return entry.whole[clock].toFixed(0);
+          return `${(entry.whole[clock] / unit.whole[clock]).toFixed(2)} ${(entry.steady[clock] / unit.steady[clock]).toFixed(2)}`;
+        };
+        print(guest.name.padEnd(34) + columns(times));
+      }
+      const goals = eventNs === undefined ? [] : eventGoals(benchmark.name, eventNs);
+      results.push({ guest: guest.name, kind: benchmark.kind, checksum, figures: record, eventNs, goals });
     }
   }
   return results;
-}
-
-const geometricMean = (values: readonly number[]): number =>
-  Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);
-
-/** The figures that have goals. */
-export function summary(results: readonly Comparison[]): { name: string; value: number; goal: string; met: boolean }[] {
-  const lines: { name: string; value: number; goal: string; met: boolean }[] = [];
-  const ratios = results.filter((r) => r.kind === "compute" && r.ratio !== undefined).map((r) => r.ratio as number);
-  if (ratios.length) {
-    const lowest = Math.min(...ratios);
-    const mean = geometricMean(ratios);
-    lines.push({ name: "lowest ratio to v86 (CPU-bound)", value: lowest, goal: ">= 2", met: lowest >= 2 });
-    lines.push({ name: "geometric mean of ratios", value: mean, goal: ">= 3", met: mean >= 3 });
-  }
-  const integer = results.find((r) => r.guest === "integer-32");
-  if (integer)
-    lines.push({ name: "MIPS on the integer loop", value: integer.mips, goal: "> 200", met: integer.mips > 200 });
-  const timed = results.filter((r) => r.v86ReadyMs !== undefined);
-  if (timed.length) {
-    const ready = median(timed.map((r) => r.readyMs));
-    const theirs = median(timed.map((r) => r.v86ReadyMs as number));
-    const second = median(timed.map((r) => r.secondMs));
-    lines.push({ name: "instance ready, ms", value: ready, goal: `< v86's ${theirs.toFixed(0)}`, met: ready < theirs });
-    lines.push({
-      name: "second partition, ms",
-      value: second,
-      goal: `a fraction of the first`,
-      met: second < ready / 2,
-    });
-  }
-  return lines;
 }

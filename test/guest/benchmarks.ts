@@ -34,11 +34,12 @@ export const BENCHMARKS: readonly Benchmark[] = [
   { name: "string", symbols: { COUNT: 60 }, wide: false, kind: "compute" },
   { name: "sieve", symbols: { COUNT: 6 }, wide: false, kind: "compute" },
   { name: "quicksort", symbols: { COUNT: 300_000 }, wide: true, kind: "compute" },
-  { name: "privileged", symbols: { COUNT: 200_000, PARTS: 63 }, wide: false, kind: "privileged" },
+  { name: "privileged", symbols: { COUNT: 200_000, PARTS: 127 }, wide: false, kind: "privileged" },
   { name: "event-mix", source: "privileged", symbols: { COUNT: 200_000, PARTS: 1 }, wide: false, kind: "event" },
   { name: "event-int80", source: "privileged", symbols: { COUNT: 200_000, PARTS: 2 }, wide: false, kind: "event" },
   { name: "event-fault", source: "privileged", symbols: { COUNT: 200_000, PARTS: 4 }, wide: false, kind: "event" },
   { name: "event-port", source: "privileged", symbols: { COUNT: 200_000, PARTS: 8 }, wide: false, kind: "event" },
   { name: "event-cr3", source: "privileged", symbols: { COUNT: 200_000, PARTS: 16 }, wide: false, kind: "event" },
+  { name: "event-invlpg", source: "privileged", symbols: { COUNT: 200_000, PARTS: 64 }, wide: false, kind: "event" },
   { name: "event-patch", source: "privileged", symbols: { COUNT: 200_000, PARTS: 32 }, wide: false, kind: "event" },
 ];

@@ -166,7 +166,7 @@ describe("benchmark guests compute what they should", () => {
     expect(text).toBe(`begin\n${values.map((value) => `round ${word(value)}\n`).join("")}end ${word(total)}\n`);
     expect(reason).toBe("debugExit");
   });
-  it.each([1, 2, 4, 8, 16, 32])("privileged part %i runs to its end", (part) => {
+  it.each([1, 2, 4, 8, 16, 32, 64])("privileged part %i runs to its end", (part) => {
     const { text, reason } = run(
       assembleBenchmark({ name: "privileged", symbols: { COUNT: 300, PARTS: part } }, 32),
       { format: "multiboot" },

@@ -1,6 +1,7 @@
 ; Privileged mix: what a kernel does. PARTS selects (one bit each, COUNT events per part and round):
 ;   1 flags, CR0, segment loads, LIDT   2 INT 80h from ring 3 and IRET   4 page fault, handler, IRET, INVLPG
 ;   8 port I/O (UART scratch register)  16 CR3 reload and 16 page touches   32 patched code, called 8 times
+;   64 INVLPG of a page that is touched
 .include "runtime.inc"
 
 KERNEL_CODE = 0x08
@@ -166,6 +167,16 @@ back:
     dec ecx
     jnz .patch
     add [sum], ebx
+.endr
+.rept PARTS >> 6 & 1
+    mov ecx, COUNT
+.invalidate:
+    invlpg [WINDOW + 0x20000]
+    add [WINDOW + 0x20000], ecx
+    dec ecx
+    jnz .invalidate
+    mov eax, [WINDOW + 0x20000]
+    add [sum], eax
 .endr
     mov eax, [sum]
     ret

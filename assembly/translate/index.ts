@@ -53,6 +53,7 @@ import {
 import { resetLabels } from "./control";
 import { form, instructions, mode } from "./form";
 import { analyse, inOrder, ordered } from "./graph";
+import { resetGroups } from "./lower/groups";
 import { epilogue, prologue, resetLocals } from "./lower/locals";
 import { needs, resetNeeds } from "./lower/memory";
 import { emitTree, flowStates, setSelf } from "./structure";
@@ -166,6 +167,7 @@ export function translate(request: u32): i32 {
   resetWork();
   resetLocals();
   resetNeeds();
+  resetGroups();
   resetLabels();
   const frame = load<u32>(q, REQUEST_FRAME);
   const offset = load<u32>(q, REQUEST_OFFSET);

@@ -24,7 +24,8 @@ import {
 import { code64 } from "./form";
 import { dispatches, inOrder, isMerge, ordered, orderOf, successor } from "./graph";
 import { pushCondition, setState, state, toDynamic, UNKNOWN } from "./lower/flags";
-import { dropTop, peekTop, pushValue } from "./lower/integer";
+import { clearGroups, restoreGroups, saveGroups, setAhead } from "./lower/groups";
+import { dropTop, peekTop, pushValue } from "./lower/stack";
 import {
   arithmeticW,
   compareW,
@@ -36,7 +37,7 @@ import {
   temporary,
   widen,
 } from "./lower/locals";
-import { loadHost, operandHost, setNextRelative } from "./lower/memory";
+import { loadHost, openMemory, setNextRelative } from "./lower/memory";
 import { effectOf, lower } from "./lower/table";
 import { blockVoid, get, i32c, i64c, loadCell, memory, op, set, tee, unsigned, Wasm } from "./wasm";
 import {
@@ -172,7 +173,12 @@ function follow(index: u32, k: u32): void {
     if (load<u32>(node(to), NODE_STATE) == FLAGS_DYNAMIC) toDynamic();
     else if (load<u32>(node(to), NODE_STATE) != state) giveUp();
     if (orderOf(to) <= orderOf(index) || isMerge(to)) branchTo(to);
-    else emitTree(to);
+    else {
+      // The one way here: what its accesses have checked holds on.
+      saveGroups();
+      emitTree(to);
+      restoreGroups();
+    }
   }
   setState(before);
 }
@@ -210,7 +216,7 @@ function emitReturn(n: usize, size: u32): void {
   const to = temporary(1, size);
   peekTop(size);
   checkTarget(to);
-  dropTop(size);
+  dropTop(1 << size);
   let returns = load<u64>(n, NODE_RETURNS);
   for (let i: u32 = 0; i < RETURNS_MAX && returns != 0; i++) {
     const entry = <u32>ctz<u64>(returns);
@@ -301,7 +307,7 @@ function branchOutIf(): void {
 /** Target of an indirect jump or call into temporary 0. */
 function indirectTarget(u: usize, o: u32, size: u32): void {
   if (o == <u32>Op.JMP_M32 || o == <u32>Op.JMP_M64 || o == <u32>Op.CALL_M32 || o == <u32>Op.CALL_M64) {
-    operandHost(u, size, false);
+    openMemory(u, size, false);
     loadHost(size);
   } else getRegister(<u32>uopDst(u), size);
   set(temporary(0, size));
@@ -379,7 +385,9 @@ function emitNode(index: u32): void {
   let u = <usize>load<u32>(n, NODE_UOP);
   for (let i: u32 = 0; i < count; i++) {
     beginInstruction((page << 12) | uopOffset(u), count - i);
-    setNextRelative(relative(load<i32>(pageEntry(page)), uopOffset(u) + uopLength(u)));
+    const behind = relative(load<i32>(pageEntry(page)), uopOffset(u) + uopLength(u));
+    setNextRelative(behind);
+    setAhead(u, count - i, behind);
     if (i == plain) break;
     if (!lower(u)) giveUp();
     u += UOP;
@@ -405,6 +413,7 @@ export function emitTree(index: u32): void {
   if (isLoop) {
     blockVoid(Wasm.LOOP);
     open(index);
+    clearGroups();
   }
   // Merges that it immediately dominates, the last in order outermost.
   for (let i = <i32>ordered - 1; i > position; i--) {
@@ -419,6 +428,7 @@ export function emitTree(index: u32): void {
     const child = inOrder(i);
     if (load<i32>(node(child), NODE_DOMINATOR) != index || !isMerge(child)) continue;
     close();
+    clearGroups();
     emitTree(child);
   }
   if (isLoop) close();

@@ -82,6 +82,10 @@ export const ORDER: usize = TRANSLATE_WORK + 0x12400;
 /** Stack of searches and the stack of open blocks (u32 each). */
 export const STACK: usize = TRANSLATE_WORK + 0x13000;
 export const OPEN: usize = TRANSLATE_WORK + 0x15000;
+/** Groups of accesses that hold here, and those kept for other ways (lower/groups). */
+export const GROUPS: usize = TRANSLATE_WORK + 0x16c00;
+export const GROUP_STACK: usize = TRANSLATE_WORK + 0x30000;
+export const GROUP_STACK_MAX: u32 = 400;
 /** Regions of the module that is being written (u32 each); this one outlives the call. */
 export const WRITTEN: usize = TRANSLATE_WORK + 0x16800;
 /** Targets of the dispatch node: nodes (u32 each). */

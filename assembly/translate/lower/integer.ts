@@ -2,7 +2,7 @@
 // which flags they leave is execute/alu's; the forms here are held against it by differential tests.
 
 import { Op } from "../../decode/op";
-import { uopDst, uopImm, uopSrc } from "../../decode/uop";
+import { uopDst, uopImm, uopSize, uopSrc } from "../../decode/uop";
 import { LazyKind } from "../../vcpu/flags";
 import { FLAGS_DYNAMIC } from "../../region/record";
 import { close, LABEL_IF, open } from "../control";
@@ -28,16 +28,15 @@ import {
   cut,
   extendSigned,
   getRegister,
-  getW,
-  L_ADDRESS,
   L_FLAG_A,
   L_FLAG_CARRY,
   L_FLAG_KIND,
   setRegister,
-  setW,
   temporary,
 } from "./locals";
-import { effective, host, loadHost, operandHost, storeHost } from "./memory";
+import { announceStep } from "./groups";
+import { effective, loadHost, openMemory, storeHost } from "./memory";
+import { leaveFrame, pop, push } from "./stack";
 
 const enum Kind { ADD = 0, OR = 1, ADC = 2, SBB = 3, AND = 4, SUB = 5, XOR = 6, CMP = 7, TEST = 8, MOV = 9 }
 const enum Form { RR = 0, RI = 1, RM = 2, MR = 3, MI = 4 }
@@ -126,7 +125,7 @@ function twoOperands(u: usize, kind: u32, size: u32, form: u32): void {
   const toMemory = form >= <u32>Form.MR;
   // Memory first: nothing is committed before its checks.
   if (form >= <u32>Form.RM) {
-    operandHost(u, size, toMemory && writes(kind));
+    openMemory(u, size, toMemory && writes(kind));
     if (!toMemory || kind != Kind.MOV) {
       loadHost(size);
       set(toMemory ? a : b);
@@ -156,6 +155,7 @@ function twoOperands(u: usize, kind: u32, size: u32, form: u32): void {
   if (toMemory) storeHost(temporary(R, size), size);
   else {
     get(temporary(R, size));
+    if (form == Form.RI) announceStep(u, <u32>uopDst(u) >> 3);
     setRegister(<u32>uopDst(u), size);
   }
 }
@@ -165,7 +165,7 @@ function oneOperand(u: usize, kind: u32, size: u32, isMemory: bool): void {
   const a = temporary(A, size);
   const r = temporary(R, size);
   if (isMemory) {
-    operandHost(u, size, true);
+    openMemory(u, size, true);
     loadHost(size);
   } else getRegister(<u32>uopDst(u), size);
   set(a);
@@ -199,6 +199,7 @@ function oneOperand(u: usize, kind: u32, size: u32, isMemory: bool): void {
   if (isMemory) storeHost(r, size);
   else {
     get(r);
+    announceStep(u, <u32>uopDst(u) >> 3);
     setRegister(<u32>uopDst(u), size);
   }
 }
@@ -459,7 +460,7 @@ export function signedHigh(): void {
 /** MOVZX and MOVSX. */
 function extend(u: usize, from: u32, to: u32, isSigned: bool, isMemory: bool): void {
   if (isMemory) {
-    operandHost(u, from, false);
+    openMemory(u, from, false);
     loadHost(from);
   } else getRegister(<u32>uopSrc(u), from);
   if (isSigned) extendSigned(from);
@@ -469,7 +470,7 @@ function extend(u: usize, from: u32, to: u32, isSigned: bool, isMemory: bool): v
 
 function conditionalMove(u: usize, size: u32, isMemory: bool): void {
   if (isMemory) {
-    operandHost(u, size, false);
+    openMemory(u, size, false);
     loadHost(size);
   } else getRegister(<u32>uopSrc(u), size);
   getRegister(<u32>uopDst(u), size);
@@ -542,49 +543,6 @@ function testBit(u: usize, size: u32, byRegister: bool): void {
   overlayCF();
 }
 
-// ---- stack: 64-bit code, and 32-bit code on a flat 32-bit stack -----------------------------------
-
-const SP: u32 = 4;
-const BP: u32 = 5;
-
-/** Pushes temporary B; `after` says whether RSP moves now. */
-export function pushValue(size: u32): void {
-  const bytes: i64 = size == 3 ? 8 : 4;
-  getW(SP);
-  constW(bytes);
-  arithmeticW(Wasm.I32_SUB);
-  set(L_ADDRESS);
-  host(<u32>bytes, true);
-  storeHost(temporary(B, size), size);
-  get(L_ADDRESS);
-  setW(SP);
-}
-/** Loads the top of the stack into temporary B; RSP stays. */
-export function peekTop(size: u32): void {
-  getW(SP);
-  set(L_ADDRESS);
-  host(size == 3 ? 8 : 4, false);
-  loadHost(size);
-  set(temporary(B, size));
-}
-export function dropTop(size: u32): void {
-  getW(SP);
-  constW(size == 3 ? 8 : 4);
-  arithmeticW(Wasm.I32_ADD);
-  setW(SP);
-}
-function leaveFrame(size: u32): void {
-  getW(BP);
-  set(L_ADDRESS);
-  host(size == 3 ? 8 : 4, false);
-  get(L_ADDRESS);
-  constW(size == 3 ? 8 : 4);
-  arithmeticW(Wasm.I32_ADD);
-  setW(SP);
-  loadHost(size);
-  setRegister(BP << 3, size);
-}
-
 // ---- by number ------------------------------------------------------------------------------------
 
 /** Translates an instruction of the systematic groups; false: it is none of them. */
@@ -640,6 +598,7 @@ export function lowerInteger(u: usize, o: u32): bool {
       const size = o - <u32>Op.LEA16 + 1;
       effective(u);
       if (code64 && size != 3) op(Wasm.I32_WRAP_I64);
+      announceStep(u, <u32>uopDst(u) >> 3);
       setRegister(<u32>uopDst(u), size);
       return true;
     }
@@ -652,7 +611,7 @@ export function lowerInteger(u: usize, o: u32): bool {
       const k = (o - <u32>Op.IMUL_RR32) % 3;
       const size: u32 = o >= <u32>Op.IMUL_RR64 ? 3 : 2;
       if (k == 2) {
-        operandHost(u, size, false);
+        openMemory(u, size, false);
         loadHost(size);
       } else if (k == 1) constant(uopImm(u), size);
       else getRegister(<u32>uopSrc(u), size);
@@ -666,32 +625,19 @@ export function lowerInteger(u: usize, o: u32): bool {
       return true;
     }
     case Op.PUSH_R32:
-    case Op.PUSH_R64: {
-      const size: u32 = o == <u32>Op.PUSH_R64 ? 3 : 2;
-      getRegister(<u32>uopDst(u), size);
-      set(temporary(B, size));
-      pushValue(size);
-      return true;
-    }
+    case Op.PUSH_R64:
     case Op.PUSH_I32:
-    case Op.PUSH_I64: {
-      const size: u32 = o == <u32>Op.PUSH_I64 ? 3 : 2;
-      constant(uopImm(u), size);
-      set(temporary(B, size));
-      pushValue(size);
+    case Op.PUSH_I64:
+      push(u, o);
       return true;
-    }
     case Op.POP_R32:
-    case Op.POP_R64: {
-      const size: u32 = o == <u32>Op.POP_R64 ? 3 : 2;
-      peekTop(size);
-      dropTop(size);
-      get(temporary(B, size));
-      setRegister(<u32>uopDst(u), size);
+    case Op.POP_R64:
+      pop(u);
       return true;
-    }
-    case Op.LEAVE32: leaveFrame(2); return true;
-    case Op.LEAVE64: leaveFrame(3); return true;
+    case Op.LEAVE32:
+    case Op.LEAVE64:
+      leaveFrame(uopSize(u));
+      return true;
     case Op.SETCC_R:
       pushCondition(<u32>uopSrc(u));
       i32c(0);

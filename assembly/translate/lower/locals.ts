@@ -4,6 +4,7 @@
 
 import { FUEL, GPR, LAZY_A, LAZY_CARRY, LAZY_KIND, LAZY_RESULT, REGION_BASE, TABLE_READ, TABLE_WRITE, YMM } from "../../layout";
 import { code64 } from "../form";
+import { registerChanged } from "./groups";
 import {
   blockVoid,
   get,
@@ -41,17 +42,25 @@ export const L_WRITE: u32 = 26;
 export const L_HOST: u32 = 27;
 /** Eight temporaries, i32 and i64. */
 export const L_T: u32 = 28;
-const I32_COUNT: u32 = 15;
-export const L_U: u32 = 36;
+/** Host addresses of groups of accesses (lower/groups). */
+export const L_GROUP: u32 = 36;
+const I32_COUNT: u32 = 23;
+export const L_U: u32 = 44;
 const I64_COUNT: u32 = 8;
 // v128.
-export const L_XMM: u32 = 44;
+export const L_XMM: u32 = 52;
 /** Of an instruction. */
-export const V_A: u32 = 60;
-export const V_B: u32 = 61;
-export const V_C: u32 = 62;
-export const V_D: u32 = 63;
+export const V_A: u32 = L_XMM + 16;
+export const V_B: u32 = L_XMM + 17;
+export const V_C: u32 = L_XMM + 18;
+export const V_D: u32 = L_XMM + 19;
 const V128_COUNT: u32 = 20;
+// f64, f32: of an instruction.
+export const L_F64: u32 = L_XMM + V128_COUNT;
+export const L_F32: u32 = L_F64 + 4;
+const FLOAT_COUNT: u32 = 4;
+/** -1 while MXCSR.PE is clear, otherwise 0 (lower/float). */
+export const L_EXACT: u32 = L_F32 + 4;
 
 /** Registers that the region touches and changes, bit per number. */
 export let used: u32 = 0;
@@ -108,6 +117,7 @@ export function getW(number: u32): void {
 export function setW(number: u32): void {
   used |= 1 << number;
   changed |= 1 << number;
+  registerChanged(number);
   set(L_GPR + number);
 }
 /** Value of the register at a byte offset of the register file (AH = 1). */

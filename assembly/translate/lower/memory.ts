@@ -11,6 +11,19 @@ import { RegionNeeds } from "../../region/record";
 import { DS, ES, FS, SS } from "../../x86/segment";
 import { missIf } from "../control";
 import { code64, mode } from "../form";
+import {
+  find,
+  found,
+  offset,
+  operandDisplacement,
+  operandKey,
+  plan,
+  plannedLow,
+  plannedSpan,
+  plannedWrite,
+  settle,
+  stackKey,
+} from "./groups";
 import { get, i32c, i64c, loadCell, memory, op, set, tee, Wasm } from "../wasm";
 import {
   arithmeticW,
@@ -18,6 +31,7 @@ import {
   getW,
   L_ADDRESS,
   L_BASE,
+  L_GROUP,
   L_HOST,
   L_READ,
   L_U,
@@ -38,30 +52,23 @@ export function canAddress(u: usize): bool {
   return form != Ea.SEG32_IN64;
 }
 
-/** Sum of the registers and the displacement of an operand, as W. */
-function sum(u: usize): void {
+@inline function isRelative(u: usize): bool {
+  return uopEa(u) == Ea.RIP64 || (uopEa(u) == Ea.BASE64 && load<u8>(u, UOP_SCALE) == RIP_MARKER);
+}
+/** Sum of the registers of an operand, as W; 0 if it has none. */
+function registers(u: usize): void {
   const base = <u32>load<u8>(u, UOP_BASE);
   const index = <u32>load<u8>(u, UOP_INDEX);
-  const disp = <i64>load<i32>(u, UOP_DISP);
-  let terms: u32 = 0;
-  if (base != ZERO_OFFSET) {
-    getW(base >> 3);
-    terms++;
+  if (base != ZERO_OFFSET) getW(base >> 3);
+  else if (index == ZERO_OFFSET) constW(0);
+  if (index == ZERO_OFFSET) return;
+  getW(index >> 3);
+  const scale = load<u8>(u, UOP_SCALE);
+  if (scale != 0) {
+    constW(scale);
+    arithmeticW(Wasm.I32_SHL);
   }
-  if (index != ZERO_OFFSET) {
-    getW(index >> 3);
-    const scale = load<u8>(u, UOP_SCALE);
-    if (scale != 0) {
-      constW(scale);
-      arithmeticW(Wasm.I32_SHL);
-    }
-    if (terms != 0) arithmeticW(Wasm.I32_ADD);
-    terms++;
-  }
-  if (disp != 0 || terms == 0) {
-    constW(disp);
-    if (terms != 0) arithmeticW(Wasm.I32_ADD);
-  }
+  if (base != ZERO_OFFSET) arithmeticW(Wasm.I32_ADD);
 }
 
 /** Offset of the operand within its segment, as W: what LEA gives. */
@@ -71,13 +78,15 @@ export function effective(u: usize): void {
     i64c(load<i64>(u, UOP_IMM));
     return;
   }
-  if (form == Ea.RIP64 || (form == Ea.BASE64 && load<u8>(u, UOP_SCALE) == RIP_MARKER)) {
+  if (isRelative(u)) {
     get(L_BASE);
     i64c(nextRelative + <i64>load<i32>(u, UOP_DISP));
     op(Wasm.I64_ADD);
     return;
   }
-  sum(u);
+  registers(u);
+  constW(load<i32>(u, UOP_DISP));
+  arithmeticW(Wasm.I32_ADD);
   wrap(u);
 }
 /** Cuts an offset on the stack as the operand's form does. */
@@ -143,6 +152,8 @@ export function address(u: usize, bytes: u32): void {
 
 /** Sets L_HOST to the host address of L_ADDRESS, or leaves. */
 export function host(bytes: u32, write: bool): void {
+  hostLocal = L_HOST;
+  hostOffset = 0;
   const slots = <i32>(load<u32>(SLOT_MASK) << 3);
   const limit = load<u32>(LIMIT);
   get(L_ADDRESS);
@@ -187,19 +198,70 @@ export function host(bytes: u32, write: bool): void {
   missIf();
 }
 
-/** Host address of the operand of `u`. */
+/** Where loadHost and storeHost access: a local that holds a host address, and the distance from there. */
+let hostLocal: u32 = 0;
+let hostOffset: u32 = 0;
+
+/** Host address of the operand of `u` in L_HOST. */
 export function operandHost(u: usize, size: u32, write: bool): void {
   address(u, 1 << size);
   host(1 << size, write);
 }
-/** Pushes the value at L_HOST. */
-export function loadHost(size: u32): void {
-  get(L_HOST);
-  memory(size == 3 ? Wasm.I64_LOAD : size == 2 ? Wasm.I32_LOAD : size == 1 ? Wasm.I32_LOAD16_U : Wasm.I32_LOAD8_U, 0);
+function useGroup(): void {
+  hostLocal = L_GROUP + found;
+  hostOffset = offset;
 }
-/** Stores a temporary at L_HOST. */
-export function storeHost(local: u32, size: u32): void {
+/** Checks the planned group, whose registers' sum is on the stack. */
+function checkGroup(key: u32): void {
+  constW(plannedLow);
+  arithmeticW(Wasm.I32_ADD);
+  const segment = (key >> 16) & 15;
+  if (code64 && segment != 0) {
+    loadCell(Wasm.I64_LOAD, SEG_EFFECTIVE + (<usize>segment << 3));
+    op(Wasm.I64_ADD);
+  }
+  set(L_ADDRESS);
+  host(plannedSpan, plannedWrite);
   get(L_HOST);
+  set(L_GROUP + found);
+  settle(key);
+  useGroup();
+}
+/** Makes the operand of `u` what loadHost and storeHost access, in a group where that is possible. */
+export function openMemory(u: usize, size: u32, write: bool): void {
+  const key = operandKey(u);
+  const at = operandDisplacement(u, nextRelative);
+  if (key != 0 && find(key, at, 1 << size, write)) useGroup();
+  else if (key != 0 && plan(key, at, 1 << size, write)) {
+    if (isRelative(u)) get(L_BASE);
+    else registers(u);
+    checkGroup(key);
+  } else operandHost(u, size, write);
+}
+/** The same for an access at a distance from a register. */
+export function openAt(register: u32, at: i64, bytes: u32, write: bool): void {
+  const key = stackKey(register);
+  if (find(key, at, bytes, write)) useGroup();
+  else {
+    plan(key, at, bytes, write);
+    getW(register);
+    checkGroup(key);
+  }
+}
+/** Pushes the value that was opened. */
+export function loadHost(size: u32): void {
+  get(hostLocal);
+  memory(
+    size == 3 ? Wasm.I64_LOAD : size == 2 ? Wasm.I32_LOAD : size == 1 ? Wasm.I32_LOAD16_U : Wasm.I32_LOAD8_U,
+    hostOffset,
+  );
+}
+/** Stores a temporary there. */
+export function storeHost(local: u32, size: u32): void {
+  get(hostLocal);
   get(local);
-  memory(size == 3 ? Wasm.I64_STORE : size == 2 ? Wasm.I32_STORE : size == 1 ? Wasm.I32_STORE16 : Wasm.I32_STORE8, 0);
+  memory(
+    size == 3 ? Wasm.I64_STORE : size == 2 ? Wasm.I32_STORE : size == 1 ? Wasm.I32_STORE16 : Wasm.I32_STORE8,
+    hostOffset,
+  );
 }

@@ -4,21 +4,21 @@
 import { Ea, uopDst, uopEa } from "../../decode/uop";
 import { get } from "../wasm";
 import { getRegister, setRegister } from "./locals";
-import { loadHost, operandHost, storeHost } from "./memory";
+import { loadHost, openMemory, storeHost } from "./memory";
 
 @inline export function isMemory(u: usize): bool { return uopEa(u) != Ea.REGISTER; }
 
 /** Pushes r/m. */
 export function pushOperand(u: usize, size: u32): void {
   if (isMemory(u)) {
-    operandHost(u, size, false);
+    openMemory(u, size, false);
     loadHost(size);
   } else getRegister(<u32>uopDst(u), size);
 }
 /** Pushes r/m that will be written. */
 export function openOperand(u: usize, size: u32): void {
   if (isMemory(u)) {
-    operandHost(u, size, true);
+    openMemory(u, size, true);
     loadHost(size);
   } else getRegister(<u32>uopDst(u), size);
 }

@@ -11,7 +11,7 @@ import { overlayCF, pushCF, pushCondition, pushFlags, pushLowFlags, pushOF, setF
 import { arithmeticW, constW, extendSigned, getRegister, getW, setRegister, temporary } from "./locals";
 import { host, loadHost, locateIn, operandHost, storeHost } from "./memory";
 import { isMemory, pushOperand } from "./operand";
-import { pushStack } from "./stack";
+import { pushValue } from "./stack";
 
 const AH: u32 = 1;
 const RAX: u32 = 0;
@@ -149,5 +149,5 @@ export function pushAllFlags(u: usize): void {
   op(Wasm.I32_OR);
   if (size == 3) op(Wasm.I64_EXTEND_I32_U);
   set(value);
-  pushStack(size);
+  pushValue(size);
 }

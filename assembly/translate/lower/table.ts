@@ -7,6 +7,7 @@ import { LazyKind } from "../../vcpu/flags";
 import { compareState, staticState, UNKNOWN } from "./flags";
 import { lowerInteger } from "./integer";
 import { canAddress } from "./memory";
+import { canLowerSlow, effectOfSlow, lowerSlow } from "./slow";
 import { canLowerVector, lowerVector, setsFlags } from "./vector";
 
 @inline function plainOp(u: usize): u32 { return load<u16>(u, UOP_PLAIN); }
@@ -20,6 +21,7 @@ function isBranch(o: u32): bool {
 /** The instruction has a translation (branches aside, which end a node). */
 export function canLower(u: usize): bool {
   const o = plainOp(u);
+  if (o >= <u32>Op.SLOW) return canLowerSlow(u, o);
   if (isVector(o)) {
     if (!canLowerVector(u, o)) return false;
   } else if (o < <u32>Op.ADD_RR8 || o > <u32>Op.BT_RR64 || isBranch(o)) return false;
@@ -29,6 +31,7 @@ export function canLower(u: usize): bool {
 /** Flag state behind an instruction, UNKNOWN when it leaves the flags alone. */
 export function effectOf(u: usize): u32 {
   const o = plainOp(u);
+  if (o >= <u32>Op.SLOW) return effectOfSlow(u, o);
   if (o >= <u32>Op.ADD_RR8 && o < <u32>Op.TEST_RR8) {
     const k = o - <u32>Op.ADD_RR8;
     const size = (k % 20) / 5;
@@ -66,5 +69,6 @@ export function effectOf(u: usize): u32 {
 /** Writes the translation of an instruction that canLower accepts. */
 export function lower(u: usize): bool {
   const o = plainOp(u);
+  if (o >= <u32>Op.SLOW) return lowerSlow(u, o);
   return isVector(o) ? lowerVector(u, o) : lowerInteger(u, o);
 }

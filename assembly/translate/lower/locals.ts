@@ -2,8 +2,9 @@
 // code, i32 otherwise (the upper halves are zero there). Values of 8, 16 and 32 bits are i32 on the stack,
 // zero-extended; 64-bit values are i64.
 
-import { FUEL, GPR, LAZY_A, LAZY_CARRY, LAZY_KIND, LAZY_RESULT, REGION_BASE, TABLE_READ, TABLE_WRITE, YMM } from "../../layout";
+import { FUEL, GPR, LAZY_A, LAZY_CARRY, LAZY_KIND, LAZY_RESULT, MXCSR, REGION_BASE, TABLE_READ, TABLE_WRITE, YMM } from "../../layout";
 import { code64 } from "../form";
+import { forget } from "./facts";
 import { registerChanged } from "./groups";
 import {
   blockVoid,
@@ -14,11 +15,12 @@ import {
   memory,
   op,
   set,
+  TYPE_F32,
+  TYPE_F64,
   TYPE_I32,
   TYPE_I64,
   TYPE_V128,
   unsigned,
-  vector,
   vectorMemory,
   Wasm,
 } from "../wasm";
@@ -59,6 +61,8 @@ const V128_COUNT: u32 = 20;
 export const L_F64: u32 = L_XMM + V128_COUNT;
 export const L_F32: u32 = L_F64 + 4;
 const FLOAT_COUNT: u32 = 4;
+/** Bit of PE in MXCSR. */
+const PE_BIT: u32 = 5;
 /** -1 while MXCSR.PE is clear, otherwise 0 (lower/float). */
 export const L_EXACT: u32 = L_F32 + 4;
 
@@ -67,12 +71,15 @@ export let used: u32 = 0;
 export let changed: u32 = 0;
 export let usedXmm: u32 = 0;
 export let changedXmm: u32 = 0;
+/** L_EXACT is read. */
+let asksExactness: bool = false;
 
 export function resetLocals(): void {
   used = 0;
   changed = 0;
   usedXmm = 0;
   changedXmm = 0;
+  asksExactness = false;
 }
 
 /** Opcode on W. Arithmetic and comparison opcodes of i64 follow those of i32 at fixed distances. */
@@ -166,6 +173,12 @@ export function setXmm(number: u32): void {
   usedXmm |= 1 << number;
   changedXmm |= 1 << number;
   set(L_XMM + number);
+  forget(number);
+}
+/** -1 while PE is clear, so that an inexact result would set it; otherwise 0. */
+export function getExact(): void {
+  asksExactness = true;
+  get(L_EXACT);
 }
 
 // ---- prologue and exit ----------------------------------------------------------------------------
@@ -182,11 +195,16 @@ function run(cell: usize, code: u32, local: u32): void {
 /** Declarations of locals, and what a function does first. */
 export function prologue(): void {
   const vectors = usedXmm != 0;
-  unsigned(vectors ? 4 : 3);
+  unsigned(vectors ? 7 : 3);
   declare(W_COUNT, code64 ? TYPE_I64 : TYPE_I32);
   declare(I32_COUNT, TYPE_I32);
   declare(I64_COUNT, TYPE_I64);
-  if (vectors) declare(V128_COUNT, TYPE_V128);
+  if (vectors) {
+    declare(V128_COUNT, TYPE_V128);
+    declare(FLOAT_COUNT, TYPE_F64);
+    declare(FLOAT_COUNT, TYPE_F32);
+    declare(1, TYPE_I32);
+  }
   const load = code64 ? Wasm.I64_LOAD : Wasm.I32_LOAD;
   for (let n: u32 = 0; n < 16; n++) if (((used >> n) & 1) != 0) run(GPR + (<usize>n << 3), load, L_GPR + n);
   run(LAZY_A, load, L_FLAG_A);
@@ -202,6 +220,16 @@ export function prologue(): void {
     i32c(0);
     vectorMemory(0, <u32>YMM + (n << 5));
     set(L_XMM + n);
+  }
+  if (asksExactness) {
+    loadCell(Wasm.I32_LOAD, MXCSR);
+    i32c(PE_BIT);
+    op(Wasm.I32_SHR_U);
+    i32c(1);
+    op(Wasm.I32_AND);
+    i32c(1);
+    op(Wasm.I32_SUB);
+    set(L_EXACT);
   }
   blockVoid(Wasm.BLOCK);
 }
@@ -236,5 +264,3 @@ export function epilogue(): void {
   get(L_EXIT);
   op(Wasm.END);
 }
-/** A SIMD operator. */
-@inline export function simd(code: u32): void { vector(code); }

@@ -1,6 +1,6 @@
 // A micro kernel as a bare-metal guest. Reports on COM1 as all benchmark guests do: "begin", after each round
 // "round XXXXXXXX", at the end "end XXXXXXXX" (sum of the rounds). Behind each line it writes to port F2h, where no
-// PC has anything: an engine that hands out serial output late takes its time there. Ends by the debug-exit
+// PC has anything: an engine that hands out serial output late does it there. Ends by the debug-exit
 // port and, where there is none, by HLT.
 
 #include "kernel.h"

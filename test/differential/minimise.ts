@@ -48,6 +48,8 @@ const SIMPLER: readonly ((program: Program) => Partial<Program> | undefined)[] =
   (p) => (p.period > 0 ? { period: 0 } : undefined),
   (p) => (p.patch !== undefined ? { patch: undefined } : undefined),
   (p) => (p.interrupts.size > 0 ? { interrupts: new Set() } : undefined),
+  (p) => (p.writes.size > 0 ? { writes: new Map() } : undefined),
+  (p) => (p.settled.size > 0 ? { settled: new Set() } : undefined),
   (p) => (p.slicing > 0 ? { slicing: 0 } : undefined),
   (p) => (p.policy !== 0 ? { policy: 0 } : undefined),
   (p) => (p.origin !== 0 ? { origin: 0 } : undefined),

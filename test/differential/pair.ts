@@ -95,6 +95,9 @@ export class Pair {
       if (program.interrupts.has(stop)) {
         for (const m of [a, b]) m.set32(v.INTERRUPT_REQUEST, 0x100 | Vector.EXTERNAL);
       }
+      const write = program.writes.get(stop);
+      if (write !== undefined) this.change(program, write.label.offset, write.mask);
+      if (program.settled.has(stop)) translated.settle();
       do {
         exit = plain.run(random);
         const other = translated.run(random, program.slicing);
@@ -113,6 +116,12 @@ export class Pair {
       translated: (translated.tier1?.ticks ?? 0) - before,
       exit,
     };
+  }
+
+  /** The host changes a byte of the code on both sides. */
+  private change(program: Program, offset: number, mask: number): void {
+    const at = (program.placement.frames[0][offset >> 12]! << 12) | (offset & 0xfff);
+    for (const { machine: m } of [this.plain, this.translated]) m.poke8(at, m.u8[m.ram + at]! ^ (mask & -mask));
   }
 
   /** Answers an exit on both sides; false: the program is over. */

@@ -45,6 +45,10 @@ export interface Program {
   readonly slicing: number;
   /** At these stops an external interrupt arrives. */
   readonly interrupts: ReadonlySet<number>;
+  /** At these the host changes a byte of code, as a device would. */
+  readonly writes: ReadonlyMap<number, { readonly label: Label; readonly mask: number }>;
+  /** At these the translated side's state is put into its one form and derived anew, which nobody can tell. */
+  readonly settled: ReadonlySet<number>;
 }
 
 type Kind = (ctx: Context, body: control.Body) => Statement;
@@ -185,6 +189,7 @@ export function generate(prepared: Prepared, random: Random): Program {
   const site = ctx.sites.length > 0 && random.oneIn(3) ? random.pick(ctx.sites) : undefined;
   const stops = stopsOf(random);
   const interruptsOn = period > 0 || random.oneIn(2);
+  const some = (often: number): number[] => stops.map((_, n) => n).filter(() => random.oneIn(often));
   return {
     prepared,
     main,
@@ -216,16 +221,18 @@ export function generate(prepared: Prepared, random: Random): Program {
     regionSize: random.oneIn(3) ? 2 + random.below(60) : 300,
     stops,
     slicing: random.oneIn(4) ? random.pick([2, 30, 400]) : 0,
-    interrupts: new Set(stops.map((_, n) => n).filter(() => interruptsOn && random.oneIn(8))),
+    interrupts: new Set(interruptsOn ? some(8) : []),
+    writes: new Map(ctx.sites.length > 0 ? some(6).map((stop) => [stop, random.pick(ctx.sites)]) : []),
+    settled: new Set(some(10)),
   };
 }
 
 /** Short stretches first, so that what becomes hot is soon there, then longer ones. */
 function stopsOf(random: Random): number[] {
   const stops: number[] = [];
-  for (let n = 2 + random.below(3); n > 0; n--) stops.push(20 + random.below(250));
-  for (let n = 2 + random.below(4); n > 0; n--) stops.push(1 + random.below(random.oneIn(2) ? 800 : 3000));
-  stops.push(2000 + random.below(3000));
+  for (let n = 1 + random.below(3); n > 0; n--) stops.push(20 + random.below(250));
+  for (let n = 1 + random.below(3); n > 0; n--) stops.push(1 + random.below(random.oneIn(2) ? 800 : 3000));
+  stops.push(3000 + random.below(4000));
   return stops;
 }
 

@@ -128,6 +128,13 @@ export class Side {
     }
   }
 
+  /** Gives the state its one form and has everything derived anew. */
+  settle(): void {
+    const core = this.machine.core as unknown as { canonicalize(processor: number): void };
+    core.canonicalize(0);
+    this.machine.core.refresh();
+  }
+
   get ticks(): number {
     return Number(this.machine.get64(v.TICKS));
   }

@@ -71,7 +71,7 @@ export class Tier1 {
     this.reclaim();
     while (records.waiting > 0) {
       this.makeRoom();
-      const batch = 1 + random.below(8);
+      const batch = random.oneIn(4) ? 1 + random.below(8) : 64;
       const regions: number[] = [];
       translator.begin();
       while (records.waiting > 0 && regions.length < batch) {

@@ -31,6 +31,9 @@ function adoptNew(): void {
   }
 }
 
+/** The host has moved side tables; the records tell where they are. */
+export function tablesMoved(): void { adoptNew(); }
+
 /** The region's function is in a table slot. False: its code has changed meanwhile. */
 export function installRegion(index: u32, slot: u32): bool {
   adoptRegions();

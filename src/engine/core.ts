@@ -60,6 +60,8 @@ export interface CoreExports {
   regionInstall(index: number, slot: number): void;
   /** The region is not entered any more. */
   regionKill(index: number): void;
+  /** The host has moved the side tables of regions. */
+  regionsMoved(): void;
   /** What regions are called through; the host adds their functions behind the core's own. */
   readonly table: WebAssembly.Table;
 }

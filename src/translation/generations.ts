@@ -53,7 +53,7 @@ export class Generations {
 
   /** Makes room for one more module below the limit, and gives its serial number. */
   admit(limit: number): number {
-    if (++this.#added >= limit / SHARE) this.#endEpoch();
+    if (++this.#added >= limit / SHARE) this.endEpoch();
     if (this.live >= limit) this.#recycle(limit);
     return this.#serial++;
   }
@@ -66,14 +66,15 @@ export class Generations {
     }
   }
 
-  #endEpoch(): void {
+  /** Afterwards modules that were entered in the epoch that ends are ahead of all others. */
+  endEpoch(): void {
     this.#added = 0;
-    for (const owner of this.#alive()) owner.observe(this.#epoch);
     this.#epoch++;
+    for (const owner of this.#alive()) owner.observe(this.#epoch);
   }
 
   #recycle(limit: number): void {
-    this.#endEpoch();
+    this.endEpoch();
     const all: { owner: ModuleOwner; module: TranslatedModule }[] = [];
     for (const owner of this.#alive()) for (const module of owner.modules) all.push({ owner, module });
     all.sort((a, b) => a.module.used - b.module.used || a.module.serial - b.module.serial);

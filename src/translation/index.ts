@@ -4,6 +4,7 @@
 //
 //   translation.ts   requests -> regions -> modules -> table slots, and back: the policy
 //   records.ts       the region records as the host reads them      slots.ts   slots of the core's table
+//   tables.ts        their side tables
 //   generations.ts   the limit of live modules in the process       churn.ts   code that is overwritten too often
 //   compile.ts       bytes -> functions, V8's optimising compiler   statistics.ts, inspect.ts, cells.ts   to look at
 

@@ -17,6 +17,8 @@ export interface TranslatedCore {
     regionInstall(index: number, slot: number): void;
     /** The region is not entered any more. */
     regionKill(index: number): void;
+    /** The side tables of regions are elsewhere. */
+    regionsMoved(): void;
   };
 }
 
@@ -57,12 +59,21 @@ export class RegionRecords {
     return this.cell(v.REGIONS + index * v.REGION_SIZE + offset);
   }
 
+  setField(index: number, offset: number, value: number): void {
+    this.setCell(v.REGIONS + index * v.REGION_SIZE + offset, value);
+  }
+
+  /** Moves bytes of the fixed part. */
+  move(start: number, end: number, to: number): void {
+    this.#bytes.copyWithin(to, start, end);
+  }
+
   state(index: number): number {
     return this.field(index, v.REGION_STATE);
   }
 
   setState(index: number, state: number): void {
-    this.setCell(v.REGIONS + index * v.REGION_SIZE + v.REGION_STATE, state);
+    this.setField(index, v.REGION_STATE, state);
   }
 
   /** Changes whenever the region is entered after a while. */

@@ -18,6 +18,7 @@ import type { ResolvedTranslation } from "./options.js";
 import { RegionRecords, RegionState, type TranslatedCore } from "./records.js";
 import { Slots } from "./slots.js";
 import { TranslationCounts, type TranslationStatistics, takeStatistics } from "./statistics.js";
+import { compactTables, roomForTables } from "./tables.js";
 
 /** The exports of assembly/translate/index.ts. */
 export interface TranslatorExports {
@@ -45,13 +46,15 @@ const WAITING_SLICE = 100_000;
 const AT_ONCE = 65_536;
 /** Background compiles under way at once. */
 const PENDING_MAX = 2;
-/** Exits of a module's regions that make it worth optimising, and stays in the core between two looks at them. */
+/** Exits of a module's regions that make it worth optimising. */
 const HOT = 4000;
-const LOOK_EVERY = 64;
-/** Room for side tables below which everything starts over: more than one batch takes. */
-const META_RESERVE = 0x40000;
-/** The same in records. */
+/** Stays in the core without new regions before one is looked for: what runs first meanwhile is optimised on the spot. */
+const CALM = 32;
+/** Room for side tables, in bytes, and for records that one batch may need. */
+const TABLES_RESERVE = 0x40000;
 const RECORDS_RESERVE = 64;
+/** Share of the regions that goes when they have used up the room. */
+const SHARE_RETIRED = 4;
 
 /** The module of one batch: which regions it holds and in which slots they are. */
 interface Batch extends TranslatedModule {
@@ -97,7 +100,8 @@ export class Translation implements ModuleOwner<Batch> {
   #pending = 0;
   /** Clock at which the oldest request began to wait; undefined while there is none. */
   #waitingSince: number | undefined;
-  #stays = 0;
+  /** Stays in the core since regions were installed. */
+  #calm = 0;
   #disposed = false;
   #inspection: TranslationInspection | undefined;
   #failure: unknown;
@@ -168,7 +172,7 @@ export class Translation implements ModuleOwner<Batch> {
   /** Once per stay of the host in the core, whatever it came back for. */
   afterRun(): void {
     this.reclaim();
-    if (this.#options.optimize && ++this.#stays % LOOK_EVERY === 0 && optimizer.free) void this.#optimizeHottest();
+    if (this.#options.optimize && ++this.#calm >= CALM && optimizer.free) void this.#optimizeHottest();
   }
 
   /** Compiles in the background while `work`, which yields to the event loop, is under way. */
@@ -252,6 +256,7 @@ export class Translation implements ModuleOwner<Batch> {
       batch.slots.set(region, slot);
       this.#core.exports.regionInstall(region, slot);
     }
+    this.#calm = 0;
     if (batch.slots.size > 0) this.#modules.add(batch);
     this.reclaim();
   }
@@ -302,14 +307,24 @@ export class Translation implements ModuleOwner<Batch> {
     }
   }
 
-  /** Starts over when records or side tables are used up: what is still hot comes back. */
+  /** Makes room for one more batch: closes the gaps of dead regions, and gives up a part of them if that is not enough. */
   #makeRoom(): void {
     const records = this.#records;
-    const meta = v.REGION_META_END - records.cell(v.META_NEXT) >= META_RESERVE;
-    if (meta && this.#owners.size < v.REGIONS_MAX - RECORDS_RESERVE) return;
-    this.#counts.recycled += this.#modules.size;
-    for (const region of [...this.#owners.keys()]) this.#kill(region);
-    records.setCell(v.META_NEXT, v.REGION_META);
+    const full = (): boolean => this.#owners.size > v.REGIONS_MAX - RECORDS_RESERVE;
+    if (roomForTables(records) >= TABLES_RESERVE && !full()) return;
+    const compact = (): void => {
+      compactTables(records, this.#owners.keys());
+      this.#core.exports.regionsMoved();
+    };
+    compact();
+    if (roomForTables(records) >= (v.REGION_META_END - v.REGION_META) / SHARE_RETIRED && !full()) return;
+    this.#generations.endEpoch();
+    const goal = this.#owners.size * (1 - 1 / SHARE_RETIRED);
+    for (const batch of [...this.#modules].sort((a, b) => a.used - b.used || a.serial - b.serial)) {
+      if (this.#owners.size <= goal) break;
+      this.retire(batch);
+    }
+    compact();
   }
 
   observe(epoch: number): void {
@@ -339,6 +354,7 @@ export class Translation implements ModuleOwner<Batch> {
       most = taken;
       hottest = batch;
     }
+    this.#calm = 0;
     if (hottest?.bytes === undefined) return;
     const { bytes } = hottest;
     hottest.bytes = undefined;

@@ -7,6 +7,7 @@ import { resolveTranslation, type TranslationOptions } from "../../src/translati
 import type { TranslatedCore } from "../../src/translation/records.js";
 import { Translation, type TranslatorExports } from "../../src/translation/translation.js";
 
+const UOP_SIZE = 32;
 /** The core's own functions, which nobody may touch. */
 const OWN_SLOTS = 7;
 
@@ -14,6 +15,8 @@ export class FakeCore implements TranslatedCore {
   readonly memory = new WebAssembly.Memory({ initial: v.DYNAMIC / 65536 });
   readonly bytes = new Uint8Array(this.memory.buffer);
   readonly u32 = new Uint32Array(this.memory.buffer);
+  /** Times that side tables were moved. */
+  moves = 0;
   readonly installed: { index: number; slot: number }[] = [];
   readonly exports = {
     frameOf: (page: number): number => page,
@@ -25,6 +28,9 @@ export class FakeCore implements TranslatedCore {
       this.installed.push({ index, slot });
     },
     regionKill: (index: number): void => this.die(index),
+    regionsMoved: (): void => {
+      this.moves++;
+    },
   };
 
   constructor() {
@@ -72,8 +78,12 @@ export class FakeCore implements TranslatedCore {
     return found;
   }
 
+  /** Frame of a region, which its page list and the micro-op of its second exit must agree on. */
   frameOf(index: number): number {
-    return this.cell(this.field(index, v.REGION_PAGES) + 4);
+    const frame = this.cell(this.field(index, v.REGION_PAGES) + v.PAGE_FRAME);
+    const exit = this.field(index, v.REGION_EXITS) + v.EXIT_SIZE_BYTES;
+    if (this.cell(this.cell(exit + v.EXIT_UOP)) !== frame) throw new Error(`the tables of region ${index} are torn`);
+    return frame;
   }
 
   /** What the function in a live region's slot gives: the region's number, if all is well. */
@@ -107,15 +117,21 @@ export class FakeTranslator implements TranslatorExports {
     let index = 0;
     while (core.state(index) !== v.RegionState.FREE) if (++index === v.REGIONS_MAX) return -1;
     const meta = core.cell(v.META_NEXT);
-    core.setCell(v.META_NEXT, meta + v.REGION_PAGE_SIZE + 4 + v.EXIT_SIZE_BYTES);
+    // One page, one entry (16 bytes), two exits, the second with a micro-op that tells the frame once more.
+    const entries = meta + v.REGION_PAGE_SIZE;
+    const exits = entries + 16;
+    const uop = exits + 2 * v.EXIT_SIZE_BYTES;
+    core.setCell(v.META_NEXT, uop + UOP_SIZE);
+    core.bytes.fill(0, meta, uop + UOP_SIZE);
     core.setField(index, v.REGION_STATE, v.RegionState.PENDING);
     core.setField(index, v.REGION_PAGES, meta);
-    core.setField(index, v.REGION_ENTRIES, meta + v.REGION_PAGE_SIZE);
-    core.setField(index, v.REGION_EXITS, meta + v.REGION_PAGE_SIZE + 4);
-    core.setField(index, v.REGION_EXIT_COUNT, 1);
+    core.setField(index, v.REGION_ENTRIES, entries);
+    core.setField(index, v.REGION_EXITS, exits);
+    core.setField(index, v.REGION_EXIT_COUNT, 2);
+    core.setCell(exits + v.EXIT_SIZE_BYTES + v.EXIT_UOP, uop);
+    core.setCell(uop, frame);
     core.setField(index, v.REGION_COUNT, 10);
     core.setCell(meta + 4, frame);
-    core.setCell(meta + v.REGION_PAGE_SIZE, 0);
     core.setCell(v.REGIONS_END, Math.max(core.cell(v.REGIONS_END), index + 1));
     this.#regions.push(index);
     return index;

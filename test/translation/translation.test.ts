@@ -271,22 +271,41 @@ describe("the limit of live modules", () => {
   });
 });
 
-test("when side tables or records run out, everything starts over", () => {
-  const { core, translation, serveAll } = bench();
-  core.request(...frames(8));
-  serveAll();
-  core.setCell(v.META_NEXT, v.REGION_META_END - 1000);
-  core.request(...frames(8, 20));
-  serveAll();
-  expect(core.cell(v.META_NEXT)).toBeLessThan(v.REGION_META + 1000);
-  expect(core.regions(LIVE).map((region) => core.frameOf(region))).toEqual(frames(8, 20));
-  for (const region of core.regions(LIVE)) expect(core.enter(region)).toBe(region);
-  expect(translation.statistics(0)).toMatchObject({ liveModules: 1, recycled: 1 });
-  for (let n = 0; n < 2 * v.REGIONS_MAX; n += 8) {
-    core.request(...frames(8, 100 + n));
+describe("when room runs out", () => {
+  test("in the side tables, the gaps of dead regions are closed", () => {
+    const { core, translation, serveAll } = bench();
+    core.request(...frames(16));
     serveAll();
-  }
-  expect(core.regions(LIVE).length).toBeGreaterThan(0);
+    for (const region of [0, 3, 4, 5, 15]) core.die(region);
+    const used = core.cell(v.META_NEXT) - v.REGION_META;
+    core.setCell(v.META_NEXT, v.REGION_META_END - 1000);
+    core.request(...frames(8, 20));
+    serveAll();
+    expect(core.moves).toBe(1);
+    expect(core.cell(v.META_NEXT) - v.REGION_META).toBe((used / 16) * (11 + 8));
+    const found = core.regions(LIVE).map((region) => core.frameOf(region));
+    expect(found.sort((a, b) => a - b)).toEqual([2, 3, 7, 8, 9, 10, 11, 12, 13, 14, 15, ...frames(8, 20)]);
+    for (const region of core.regions(LIVE)) expect(core.enter(region)).toBe(region);
+    expect(translation.statistics(0).recycled).toBe(0);
+  });
+
+  test("of records, a quarter of the regions goes: those that were entered least recently", () => {
+    const { core, translation, serveAll } = bench({ batch: 64 });
+    core.request(...frames(64));
+    serveAll();
+    const kept = core.regions(LIVE);
+    let most = 0;
+    for (let n = 0; n < 2 * v.REGIONS_MAX; n += 64) {
+      for (const region of kept) core.setField(region, v.REGION_ENTERED, n + 1);
+      core.request(...frames(64, 100 + n));
+      serveAll();
+      most = Math.max(most, core.regions(LIVE).length);
+    }
+    expect(most).toBeGreaterThan(v.REGIONS_MAX * 0.9);
+    expect(translation.statistics(0).declined).toBe(0);
+    expect(kept.map((region) => core.frameOf(region))).toEqual(frames(64));
+    for (const region of core.regions(LIVE)) expect(core.enter(region)).toBe(region);
+  });
 });
 
 test("statistics are a frozen snapshot with the share of ticks", () => {

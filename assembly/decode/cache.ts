@@ -97,7 +97,7 @@ export function findBlock(frame: u32, offset: u32, mode: u32): usize {
 @inline export function isHot(u: usize): bool { return load<i32>(u - HEADER, HEAT) <= 0; }
 /** Lets a block become hot after `entries` entries; 0: hardly ever. */
 export function setBlockHeat(u: usize, entries: u32): void {
-  store<u32>(u - HEADER, entries == 0 || entries > i32.MAX_VALUE ? i32.MAX_VALUE : entries, HEAT);
+  store<i32>(u - HEADER, entries == 0 || <i32>entries < 0 ? i32.MAX_VALUE : <i32>entries, HEAT);
 }
 
 export function resetCache(): void {

@@ -3,14 +3,15 @@
 // whose entries carry the fetch context they were made in.
 
 import { CODE_PARTIAL, CONTEXT_STALE, FETCH_TAG, GATHERED, MODE, RIP_PAGE, SCRATCH_UOP } from "../layout";
-import { blockFrame2, decodeCrossing, findBlock, NO_FRAME } from "../decode/cache";
-import { JUMP_TAG, JUMP_UOP } from "../decode/jump";
+import { blockFrame2, decodeCrossing, findBlock, isHot, NO_FRAME } from "../decode/cache";
+import { JUMP_TAG, JUMP_UOP, jumpEntry } from "../decode/jump";
 import { MODE_CODE, MODE_CODE64 } from "../decode/mode";
 import { Op } from "../decode/op";
-import { copyUop, UOP, UOP_LENGTH, UOP_OFFSET, UOP_OP, UOP_PLAIN, UOP_REMAIN, uopLength } from "../decode/uop";
+import { copyUop, UOP, UOP_LENGTH, UOP_OFFSET, UOP_OP, UOP_PLAIN, UOP_REMAIN, uopLength, uopOffset } from "../decode/uop";
 import { probePush } from "../execute/stack";
 import { frameHost } from "../memory/frames";
 import { decodeMarked, unmarked } from "../region/marks";
+import { requestBlock } from "../region/request";
 import { fetchCode } from "../vcpu/fetch";
 import { isCanonical } from "../mmu/tables";
 import { raiseGP } from "../vcpu/fault";
@@ -104,9 +105,19 @@ export function enter(rip: u64, entry: usize): usize {
   const u = locate(rip);
   // The walk of a fetch may itself have changed page tables that code was fetched through.
   if (u == 0 || (load<u32>(CODE_PARTIAL) | load<u32>(CONTEXT_STALE)) != 0) return 0;
+  if (isHot(u)) requestBlock(u);
   store<u64>(entry, rip);
   store<u32>(entry, load<u32>(FETCH_TAG), JUMP_TAG);
   store<u32>(entry, u, JUMP_UOP);
+  return u;
+}
+
+/** The same for where a slice begins, which is no place that the guest's code leads to: it does not become hot. */
+export function begin(rip: u64): usize {
+  const entry = jumpEntry(rip);
+  if (load<u64>(entry) != rip || load<u32>(entry, JUMP_TAG) != load<u32>(FETCH_TAG)) return enter(rip, entry);
+  const u = <usize>load<u32>(entry, JUMP_UOP);
+  store<u64>(RIP_PAGE, rip - <u64>uopOffset(u));
   return u;
 }
 

@@ -15,13 +15,12 @@ import { UOP, UOP_LINK, uopDst, uopImm, uopOffset, uopOp, uopRemain, uopSrc } fr
 import { add, and, dec, imul2, inc, setCF, sub } from "../execute/alu";
 import { slow } from "../execute/slow";
 import { Arithmetic } from "../execute/sse/element";
-import { requestBlock } from "../region/request";
 import { effectiveAddress } from "../vcpu/address";
 import { raiseGP, raiseUD } from "../vcpu/fault";
 import { condition } from "../vcpu/flags";
 import { faulted, nextRip, RAX, RDX, rip, ripOf, setRip } from "../vcpu/state";
 import { Status } from "../vcpu/status";
-import { callable, enter, plausible } from "./enter";
+import { begin, callable, enter, plausible } from "./enter";
 import {
   compareFloat,
   doubleFromInteger,
@@ -82,10 +81,11 @@ export function interpret(from: usize): void {
   let outcome = FAILED;
   /** Branch whose link was followed last. */
   let source: usize = 0;
-  let branched = from != 0;
   if (u == 0) {
-    target = rip();
-    outcome = JUMP;
+    u = begin(rip());
+    if (u == 0) return;
+    fuel -= uopRemain(u);
+    if (fuel < 0) return;
   }
   for (;;) {
     if (outcome == FAILED) {
@@ -1160,17 +1160,19 @@ export function interpret(from: usize): void {
       link = <usize>load<u32>(u, UOP_LINK);
       if (link != 0) {
         const cost = uopRemain(link);
-        if (fuel >= cost) {
+        if (fuel < cost) {
+          setRip(ripOf(link));
+          store<i32>(FUEL, fuel);
+          return;
+        }
+        // A block that has become hot is entered by way of `enter`.
+        if (warmBlock(link) > 0) {
           fuel -= cost;
           source = u;
           u = link;
           outcome = FAILED;
-          if (warmBlock(link)) requestBlock(link);
           continue;
         }
-        setRip(ripOf(link));
-        store<i32>(FUEL, fuel);
-        return;
       }
       target = (nextRip(u) + <u64>uopImm(u)) & load<u64>(RIP_MASK);
       if (!plausible(target)) {
@@ -1191,8 +1193,8 @@ export function interpret(from: usize): void {
     }
     const entry = jumpEntry(target);
     let next: usize;
-    if (load<u64>(entry) == target && load<u32>(entry, JUMP_TAG) == load<u32>(FETCH_TAG)) {
-      next = <usize>load<u32>(entry, JUMP_UOP);
+    next = <usize>load<u32>(entry, JUMP_UOP);
+    if (load<u64>(entry) == target && load<u32>(entry, JUMP_TAG) == load<u32>(FETCH_TAG) && warmBlock(next) > 0) {
       const page = target - <u64>uopOffset(next);
       if (outcome == TAKEN && page == load<u64>(RIP_PAGE) && blockFrame2(next) == NO_FRAME) store<u32>(u, next, UOP_LINK);
       store<u64>(RIP_PAGE, page);
@@ -1207,9 +1209,6 @@ export function interpret(from: usize): void {
       store<i32>(FUEL, fuel);
       return;
     }
-    // Where a slice begins is no place that the guest's code leads to.
-    if (branched && warmBlock(next)) requestBlock(next);
-    branched = true;
     fuel -= cost;
     source = 0;
     u = next;

@@ -1,11 +1,9 @@
 // Tier 0's way into translated regions and back: a mark stands at the head of a block, the dispatcher runs regions as
 // long as one leads to the next, and where it comes out the interpreter goes on.
 
-import { warmBlock } from "../decode/cache";
 import { jumpEntry } from "../decode/jump";
 import { dispatch, GO_ON_BELOW, LEAVE } from "../region/dispatch";
 import { unmarked } from "../region/marks";
-import { requestBlock } from "../region/request";
 import { rip } from "../vcpu/state";
 import { enter } from "./enter";
 
@@ -17,8 +15,5 @@ export function runRegions(mark: usize): usize {
   // The jump cache does not know RIP.
   const target = rip();
   const next = enter(target, jumpEntry(target));
-  if (next == 0) return 0;
-  if (way == GO_ON_BELOW) return unmarked(next);
-  if (warmBlock(next)) requestBlock(next);
-  return next;
+  return way == GO_ON_BELOW && next != 0 ? unmarked(next) : next;
 }

@@ -181,7 +181,7 @@ export function dispatch(mark: usize): usize {
     u = <usize>load<u32>(cached, JUMP_UOP);
     store<u64>(RIP_PAGE, target - <u64>uopOffset(u));
     if (uopOp(u) != Op.REGION) {
-      if (!below && warmBlock(u)) requestBlock(u);
+      if (!below && warmBlock(u) <= 0) requestBlock(u);
       return u;
     }
     if (below) return <usize>load<u32>(u, UOP_LINK);

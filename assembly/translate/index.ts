@@ -11,6 +11,7 @@
 // Imports decode/ (micro-ops, finding blocks), region/record, x86/ and layout: pure code over memory.
 
 import {
+  HOT_THRESHOLD,
   META_NEXT,
   REGION_META_END,
   REGIONS_END,
@@ -52,7 +53,7 @@ import {
 } from "../region/record";
 import { resetLabels } from "./control";
 import { form, instructions, mode } from "./form";
-import { analyse, inOrder, ordered } from "./graph";
+import { analyse, dispatchLoops, inOrder, ordered } from "./graph";
 import { resetGroups } from "./lower/groups";
 import { epilogue, prologue, resetLocals } from "./lower/locals";
 import { needs, resetNeeds } from "./lower/memory";
@@ -63,11 +64,13 @@ import {
   BODY_MAX,
   exitCount,
   exitEntry,
+  flagsOf,
   node,
   NODE_COUNT,
   NODE_OFFSET,
   NODE_PAGE,
   NODE_UOP,
+  NodeFlag,
   overflowed,
   pageCount,
   PAGES,
@@ -81,6 +84,10 @@ import {
 } from "./work";
 
 export { listing } from "./listing";
+
+/** Least instructions of a region without a loop, and the threshold from which on that counts. */
+const STRAIGHT_MIN: u32 = 100;
+const CHOOSY: u32 = 64;
 
 /** Functions in the module, and where the code section's length and count stand. */
 let functions: u32 = 0;
@@ -161,6 +168,16 @@ function record(region: u32, bytes: u32): bool {
   return true;
 }
 
+/**
+ * Entering and leaving cost as much as some 30 instructions of tier 0. A function without a loop is worth it when it is
+ * long; a short one will be part of its callers' regions. Where everything is to be translated there is no such question.
+ */
+function isWorthwhile(): bool {
+  if (instructions >= STRAIGHT_MIN || load<u32>(HOT_THRESHOLD) < CHOOSY) return true;
+  for (let i: u32 = 1; i < ordered; i++) if ((flagsOf(node(inOrder(i))) & NodeFlag.HEADER) != 0) return true;
+  return dispatchLoops;
+}
+
 /** Translates a request of the ring. Returns the region's index, -1 if there is nothing to gain or no room. */
 export function translate(request: u32): i32 {
   const q = REQUESTS + <usize>(request % REQUESTS_MAX) * REQUEST_SIZE;
@@ -179,6 +196,7 @@ export function translate(request: u32): i32 {
   setSelf(region);
   analyse();
   if (overflowed) return -1;
+  if (!isWorthwhile()) return -1;
   flowStates();
   moveCursor(BODY);
   emitTree(0);

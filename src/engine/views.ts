@@ -484,6 +484,7 @@ export const EXIT_BACK = 4;
 export const EXIT_TYPE = 6;
 export const EXIT_LAZY = 7;
 export const EXIT_UOP = 8;
+export const EXIT_LINK = 8;
 export const EXIT_RESUME = 0xc;
 export const EXIT_TAKEN = 0xe;
 export const REQUEST_SIZE = 0x20;

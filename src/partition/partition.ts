@@ -538,6 +538,7 @@ export class Partition {
   restore(saved: SavedPartition): void {
     this.#checkStill();
     checkSaved(saved, this.#options.shape, this.#devices);
+    const { ticks } = this;
     checkCore(this.#core, saved.core, this.processors.length);
     this.#timers.check(saved.timers);
     this.chipset.checkInput(saved.input);
@@ -550,6 +551,7 @@ export class Partition {
     restoreChipset(this.#core, saved.core);
     this.#timers.restore(saved.timers);
     this.#realTime?.rebase();
+    this.#translation?.ticksMoved(Number(this.ticks - ticks));
   }
 
   /** Digest of all that the guest can tell: registers, chipset, clock, memory. Equal runs have equal digests. */

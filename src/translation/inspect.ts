@@ -51,6 +51,7 @@ export class TranslationInspection {
   readonly #records: RegionRecords;
   readonly #translator: TranslatorExports;
   readonly #target: InspectionTarget;
+  readonly #hot = new Set<bigint>();
   #region: InspectedRegion | undefined;
 
   constructor(core: TranslatedCore, records: RegionRecords, translator: TranslatorExports, target: InspectionTarget) {
@@ -65,11 +66,18 @@ export class TranslationInspection {
     return this.#region;
   }
 
+  /** Linear addresses of the blocks that have become hot. */
+  get hot(): readonly bigint[] {
+    return [...this.#hot];
+  }
+
   /** Takes all requests that wait. */
   serve(): void {
     for (; this.#records.waiting > 0; this.#records.advance()) {
       const request = this.#records.oldest;
-      if (this.#region !== undefined || this.#linearOf(request) !== this.#target.address) continue;
+      const address = this.#linearOf(request);
+      this.#hot.add(address);
+      if (this.#region !== undefined || address !== this.#target.address) continue;
       this.#region = this.#inspect(request);
       if (this.#region !== undefined) this.#target.onFound?.();
     }

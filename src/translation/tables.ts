@@ -26,7 +26,8 @@ export function compactTables(records: RegionRecords, regions: Iterable<number>)
     let end = exitsEnd;
     for (let exit = exits; exit < exitsEnd; exit += v.EXIT_SIZE_BYTES) {
       const uop = records.cell(exit + v.EXIT_UOP);
-      if (uop === 0) continue;
+      // Not a micro-op of the tables, but a link into the decode cache.
+      if (uop < v.REGION_META) continue;
       end = Math.max(end, uop + UOP_SIZE);
       records.setCell(exit + v.EXIT_UOP, uop - distance);
     }

@@ -98,6 +98,7 @@ export class Translation implements ModuleOwner<Batch> {
   readonly #owners = new Map<number, Batch>();
   #translator: TranslatorExports | undefined;
   #pending = 0;
+  #ticksMoved = 0;
   /** Clock at which the oldest request began to wait; undefined while there is none. */
   #waitingSince: number | undefined;
   /** Stays in the core since regions were installed. */
@@ -371,13 +372,19 @@ export class Translation implements ModuleOwner<Batch> {
     }
   }
 
-  statistics(executed: number): TranslationStatistics {
+  /** The partition's ticks have become others without being executed. */
+  ticksMoved(by: number): void {
+    this.#ticksMoved += by;
+  }
+
+  /** `ticks`: what the partition's processors show. */
+  statistics(ticks: number): TranslationStatistics {
     return takeStatistics(this.#counts, {
       records: this.#records,
       liveRegions: [...this.#modules].reduce((sum, batch) => sum + batch.slots.size, 0),
       liveModules: this.#modules.size,
       processModules: this.#generations.live,
-      executed,
+      executed: ticks - this.#ticksMoved,
     });
   }
 

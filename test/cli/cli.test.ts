@@ -297,6 +297,7 @@ test("translate-dump finds what has run without becoming hot, and says so where 
   expect(found.stdout).toMatch(/^ {2}00100005 .* add eax,eax$/m);
   const missed = await ringfence(["translate-dump", image, "--mode", "protected", "--at", "200000"]);
   expect(missed.stderr).toMatch(/no block at .*200000 has become hot within 4 ticks \(the guest left with halt\)/);
+  expect(missed.stderr).toMatch(/hot blocks: none; --threshold 1/);
   expect(missed.code).toBe(2);
 });
 

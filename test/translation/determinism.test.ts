@@ -142,4 +142,10 @@ test("save and restore work between partitions that translate and those that do 
   translated.run();
   interpreted.run();
   expect(interpreted.hash()).toBe(translated.hash());
+  // What was restored was not executed.
+  const late = translated.save();
+  const fresh = (await machine(source, { translation: { threshold: 1 } }, "protected")).partition;
+  fresh.restore(late);
+  expect(fresh.translation.share).toBe(0);
+  expect(translated.translation.share).toBeGreaterThan(0.9);
 });

@@ -14,6 +14,9 @@ interface DumpOptions extends MachineOptions {
   threshold: number;
 }
 
+/** Hot blocks named when the one asked for is not among them: the latest. */
+const HOT_SHOWN = 32;
+
 const digits = (address: bigint, bits: number): string => address.toString(16).padStart(bits === 64 ? 16 : 8, "0");
 
 /** Runs until the block at the address has become hot, the guest ends, or the ticks are used up. */
@@ -34,9 +37,11 @@ function findRegion(partition: Partition, options: DumpOptions): InspectedRegion
   }
   const region = inspection.region ?? inspection.translateNow();
   if (region !== undefined) return region;
+  const hot = inspection.hot.slice(-HOT_SHOWN).map((address) => digits(address, 64).replace(/^0{8}/, ""));
   throw new UsageError(
     `no block at ${digits(options.at, 64)} has become hot within ${partition.clock} ticks${ended}, and the code there ` +
-      "was not executed in the mode that the processor is in now; --threshold 1 finds what is executed once",
+      `was not executed in the mode that the processor is in now; hot blocks: ${hot.join(" ") || "none"}` +
+      (options.threshold > 1 ? "; --threshold 1 finds what is executed once" : ""),
   );
 }
 

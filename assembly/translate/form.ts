@@ -9,6 +9,7 @@ import { JUMP_TAG, JUMP_UOP } from "../decode/jump";
 import { MODE_CODE, MODE_CODE64 } from "../decode/mode";
 import { Op } from "../decode/op";
 import { Prefix, UOP, UOP_LINK, UOP_OP, UOP_PLAIN, uopImm, uopLength, uopOffset, uopPrefix } from "../decode/uop";
+import { nearTerm } from "./lower/branch";
 import { canLower } from "./lower/table";
 import {
   addFlags,
@@ -42,8 +43,10 @@ import {
 /** Targets of indirect jumps in a region, and how far from its head they may be, in bytes. */
 const JUMP_TARGETS_MAX: u32 = 40;
 const JUMP_REACH: i64 = 8192;
+/** A block is cold below this share of the threshold, as a power of two. */
+const COLD_SHIFT: u32 = 5;
 /** Most instructions in a region where the host does not say. */
-const INSTRUCTIONS: u32 = 300;
+const INSTRUCTIONS: u32 = 200;
 /** Instructions in the region. */
 export let instructions: u32 = 0;
 let limit: u32 = 0;
@@ -80,11 +83,18 @@ function pageOf(relative: i64): i32 {
   return addPage(<i32>number, load<u32>(entry, 12));
 }
 
-/** First micro-op of the decoded block at a place, looking through the mark of a region; 0: none. */
+/** A block that branches have hardly ever led to, where that tells something. Heat counts down from the threshold. */
+function isCold(u: usize): bool {
+  const threshold = load<u32>(HOT_THRESHOLD);
+  const heat = blockHeat(u);
+  return heat <= threshold && heat > threshold - (threshold >> COLD_SHIFT);
+}
+/** First micro-op of the decoded block at a place, looking through the mark of a region; 0: none, or a cold one. */
 function decodedAt(page: u32, offset: u32): usize {
   const u = findBlock(load<u32>(pageEntry(page), 4), offset, mode);
   if (u == 0) return 0;
-  return load<u16>(u, UOP_OP) == Op.REGION ? <usize>load<u32>(u, UOP_LINK) : u;
+  if (load<u16>(u, UOP_OP) == Op.REGION) return <usize>load<u32>(u, UOP_LINK);
+  return isCold(u) ? 0 : u;
 }
 /** The block may be part of the region: its bytes are those of pages that the region checks. */
 function usable(u: usize, page: u32): bool {
@@ -139,6 +149,8 @@ function termOf(u: usize): u32 {
     case Op.CALL_M64: return Term.INDIRECT_CALL;
   }
   if (canLower(u)) return Term.FALL;
+  const near = nearTerm(u, op);
+  if (near != Term.LEAVE) return near;
   return op >= <u32>Op.SLOW && op < <u32>Op.END ? Term.STEP : Term.LEAVE;
 }
 /** An instruction of tier 0 that goes on behind itself when it completes. */
@@ -221,7 +233,6 @@ function walk(index: u32, discover: bool): void {
 
 /** Makes entries of the warm blocks in the region's pages that the jump cache holds. */
 function addJumpTargets(): void {
-  const threshold = load<u32>(HOT_THRESHOLD);
   let room = JUMP_TARGETS_MAX;
   for (let i: u32 = 0; i < JUMP_CACHE_ENTRIES && room != 0; i++) {
     const entry = JUMP_CACHE + (<usize>i << 4);
@@ -229,9 +240,7 @@ function addJumpTargets(): void {
     const distance = relativeOf(load<u64>(entry) + segment);
     if (distance >= JUMP_REACH || distance < -JUMP_REACH) continue;
     const u = <usize>load<u32>(entry, JUMP_UOP);
-    // Heat counts down from the threshold; what has been asked for already counts from higher up.
-    const heat = blockHeat(u);
-    if (load<u16>(u, UOP_OP) != Op.REGION && heat <= threshold && heat > threshold - (threshold >> 4)) continue;
+    if (load<u16>(u, UOP_OP) != Op.REGION && isCold(u)) continue;
     const index = nodeFor(distance);
     if (index < 0) continue;
     addFlags(node(index), NodeFlag.ENTRY);

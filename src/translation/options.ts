@@ -3,7 +3,7 @@
 import { HypervisorError } from "../support/errors.js";
 
 export interface TranslationOptions {
-  /** How often a block must be entered by a taken branch until it is translated; 1000 unless given. */
+  /** How often a block must be entered by a taken branch until it is translated; 6000 unless given. */
   threshold?: number;
   /** Most regions compiled as one WebAssembly module; 16 unless given. */
   batch?: number;
@@ -42,7 +42,7 @@ export function resolveTranslation(options: false | TranslationOptions | undefin
   if (options !== undefined && (typeof options !== "object" || options === null)) {
     throw new HypervisorError("invalid-argument", `translation is false or an object, not ${String(options)}`);
   }
-  const { threshold = 1000, batch = 16, optimize = false, maxModules = 4000 } = options ?? {};
+  const { threshold = 6000, batch = 16, optimize = false, maxModules = 4000 } = options ?? {};
   if (typeof optimize !== "boolean") {
     throw new HypervisorError("invalid-argument", `optimize is true or false, not ${String(optimize)}`);
   }

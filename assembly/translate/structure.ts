@@ -5,7 +5,7 @@
 import { FETCH_TAG, JUMP_CACHE, JUMP_CACHE_ENTRIES, RIP, SEG_LIMIT } from "../layout";
 import { JUMP_TAG, JUMP_UOP } from "../decode/jump";
 import { Op } from "../decode/op";
-import { UOP, UOP_DST, UOP_IMM, UOP_OP, UOP_PLAIN, uopDst, uopLength, uopOffset } from "../decode/uop";
+import { UOP, UOP_DST, UOP_IMM, UOP_OP, UOP_PLAIN, uopDst, uopImm, uopLength, uopOffset, uopSize } from "../decode/uop";
 import { EXIT_RESUME, EXIT_UOP, ExitType, FLAGS_DYNAMIC, NO_ENTRY } from "../region/record";
 import { CS } from "../x86/segment";
 import {
@@ -25,6 +25,9 @@ import { code64 } from "./form";
 import { dispatches, inOrder, isMerge, ordered, orderOf, successor } from "./graph";
 import { pushCondition, setState, state, toDynamic, UNKNOWN } from "./lower/flags";
 import { clearGroups, restoreGroups, saveGroups, setAhead } from "./lower/groups";
+import { setFacts } from "./lower/facts";
+import { pushTaken } from "./lower/branch";
+import { isMemory } from "./lower/operand";
 import { dropTop, peekTop, pushValue } from "./lower/stack";
 import {
   arithmeticW,
@@ -212,11 +215,31 @@ function pushReturn(n: usize, size: u32): void {
   pushValue(size);
 }
 
-function emitReturn(n: usize, size: u32): void {
+/** Leaves unless a near branch of another form may go to its target: pages of the region lie within CS as they are. */
+function checkNear(n: usize, size: u32): void {
+  const page = load<i32>(n, NODE_TARGET_PAGE);
+  const outside = pageIndex(page) < 0;
+  if (size != 1 && !outside) return;
+  const to = temporary(0, code64 ? 3 : 2);
+  get(L_BASE);
+  constW(relative(page, load<u32>(n, NODE_TARGET_OFFSET)));
+  arithmeticW(Wasm.I32_ADD);
+  set(to);
+  if (size == 1) {
+    // It wraps around at 64 KiB.
+    get(to);
+    i32c(0xffff);
+    op(Wasm.I32_GT_U);
+    missIf();
+  }
+  if (outside) checkTarget(to);
+}
+
+function emitReturn(n: usize, size: u32, more: u32): void {
   const to = temporary(1, size);
   peekTop(size);
   checkTarget(to);
-  dropTop(1 << size);
+  dropTop((1 << size) + more);
   let returns = load<u64>(n, NODE_RETURNS);
   for (let i: u32 = 0; i < RETURNS_MAX && returns != 0; i++) {
     const entry = <u32>ctz<u64>(returns);
@@ -306,7 +329,8 @@ function branchOutIf(): void {
 
 /** Target of an indirect jump or call into temporary 0. */
 function indirectTarget(u: usize, o: u32, size: u32): void {
-  if (o == <u32>Op.JMP_M32 || o == <u32>Op.JMP_M64 || o == <u32>Op.CALL_M32 || o == <u32>Op.CALL_M64) {
+  const fast = o == <u32>Op.JMP_M32 || o == <u32>Op.JMP_M64 || o == <u32>Op.CALL_M32 || o == <u32>Op.CALL_M64;
+  if (fast || (o >= <u32>Op.SLOW && isMemory(u))) {
     openMemory(u, size, false);
     loadHost(size);
   } else getRegister(<u32>uopDst(u), size);
@@ -318,12 +342,19 @@ function emitEnd(index: u32, u: usize): void {
   const n = node(index);
   const term = load<u32>(n, NODE_TERM);
   const o = <u32>load<u16>(u, UOP_PLAIN);
-  const size: u32 = code64 ? 3 : 2;
+  const near = o >= <u32>Op.SLOW;
+  const size: u32 = near ? uopSize(u) : code64 ? 3 : 2;
   switch (term) {
     case Term.FALL: follow(index, 1); return;
-    case Term.JUMP: follow(index, 0); return;
+    case Term.JUMP:
+      if (near) checkNear(n, size);
+      follow(index, 0);
+      return;
     case Term.BRANCH:
-      pushCondition(load<u8>(u, UOP_DST));
+      if (near) {
+        checkNear(n, size);
+        pushTaken(u, o);
+      } else pushCondition(load<u8>(u, UOP_DST));
       blockVoid(Wasm.IF);
       open(LABEL_IF);
       follow(index, 0);
@@ -333,10 +364,11 @@ function emitEnd(index: u32, u: usize): void {
       op(Wasm.UNREACHABLE);
       return;
     case Term.CALL:
+      if (near) checkNear(n, size);
       pushReturn(n, size);
       follow(index, 0);
       return;
-    case Term.RETURN: emitReturn(n, size); return;
+    case Term.RETURN: emitReturn(n, size, near ? <u32>uopImm(u) : 0); return;
     case Term.INDIRECT:
       indirectTarget(u, o, size);
       jumpTo(temporary(0, size));
@@ -373,6 +405,7 @@ function emitNode(index: u32): void {
   const page = load<u32>(n, NODE_PAGE);
   const term = load<u32>(n, NODE_TERM);
   setState(load<u32>(n, NODE_STATE));
+  setFacts(0);
   if ((flagsOf(n) & NodeFlag.HEADER) != 0) fuelCheck(placeOf(n));
   if (count != 0) {
     get(L_FUEL);

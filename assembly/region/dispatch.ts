@@ -7,6 +7,7 @@
 // progress (MISS, FUEL): tier 0 executes from there first.
 
 import {
+  ARENA_FLUSHES,
   CLOCK,
   CONTEXT_STALE,
   FETCH_TAG,
@@ -16,14 +17,14 @@ import {
   LAZY_KIND,
   LAZY_RESULT,
   REGION_BASE,
-  REGION_CURRENT,
+  REGIONS_END,
   RIP_MASK,
   RIP_PAGE,
 } from "../layout";
-import { warmBlock } from "../decode/cache";
+import { blockFrame2, NO_FRAME, warmBlock } from "../decode/cache";
 import { JUMP_TAG, JUMP_UOP, jumpEntry } from "../decode/jump";
 import { Op } from "../decode/op";
-import { UOP_LINK, uopOffset, uopOp } from "../decode/uop";
+import { UOP_DISP, UOP_LINK, uopOffset, uopOp } from "../decode/uop";
 import { setCF, setCFOF } from "../execute/alu";
 import { slow } from "../execute/slow";
 import { nextRip, rip, ripOf, setRip } from "../vcpu/state";
@@ -31,11 +32,11 @@ import { LazyKind } from "../vcpu/flags";
 import { Status } from "../vcpu/status";
 import { CF, OF } from "../x86/flags";
 import { requestBlock } from "./request";
-import { isEnterable } from "./enterable";
+import { isEnterable, meetsNeeds } from "./enterable";
 import { markOf } from "./marks";
 import {
   EXIT_BACK,
-  EXIT_LAZY,
+  EXIT_LINK,
   EXIT_PLACE,
   EXIT_RESUME,
   EXIT_SIZE_BYTES,
@@ -44,12 +45,13 @@ import {
   EXIT_UOP,
   ExitType,
   FLAGS_DYNAMIC,
+  FLAGS_MEMORY,
   FLAGS_OPERAND,
   NO_ENTRY,
   OVERLAY_CF,
   OVERLAY_CFOF,
   REGION_ENTERED,
-  REGION_ENTRIES,
+  REGION_EXIT_COUNT,
   REGION_EXITS,
   REGION_PAGE_SIZE,
   REGION_PAGES,
@@ -99,10 +101,45 @@ function uncover(): void {
   else setCF(carry & CF);
 }
 
-@inline function countExit(exit: usize, type: u32): void {
-  const taken = load<u16>(exit, EXIT_TAKEN);
-  if (taken != 0xffff) store<u16>(exit, taken + 1, EXIT_TAKEN);
-  count(COUNT_EXITS + (<usize>type << 3), 1);
+/** The instruction of a STEP exit, paid already, in the page that RIP_PAGE names. */
+const enum Stepped {
+  LEAVE = 0,
+  /** RIP says where to go on. */
+  GO_ON = 1,
+  /** The same, and the region may go on there itself. */
+  RESUME = 2,
+}
+function step(record: usize, uop: usize): Stepped {
+  const status = slow(uopOp(uop), uop);
+  if (status == Status.NEXT) {
+    setRip(nextRip(uop));
+    // What was executed may have closed the region: overwritten its code, changed the page tables, or MXCSR, CR0, a segment.
+    const open = load<u32>(record, REGION_STATE) == RegionState.LIVE && load<u32>(CONTEXT_STALE) == 0;
+    return open && meetsNeeds(record) ? Stepped.RESUME : Stepped.GO_ON;
+  }
+  if (status == Status.JUMP) return Stepped.GO_ON;
+  if (status == Status.FAULT) {
+    store<i32>(FUEL, load<i32>(FUEL) + 1);
+    setRip(ripOf(uop));
+  } else if (status == Status.SYNC) setRip(nextRip(uop));
+  return Stepped.LEAVE;
+}
+
+/** ARENA_FLUSHES when links were last known to be good. */
+let linkedAt: u32 = 0;
+/** The arena was emptied: what exits are linked to is gone. */
+function dropLinks(): void {
+  linkedAt = load<u32>(ARENA_FLUSHES);
+  const end = load<u32>(REGIONS_END);
+  for (let i: u32 = 0; i < end; i++) {
+    const record = regionRecord(i);
+    if (load<u32>(record, REGION_STATE) != RegionState.LIVE) continue;
+    let exit = <usize>load<u32>(record, REGION_EXITS);
+    for (let left = load<u32>(record, REGION_EXIT_COUNT); left != 0; left--) {
+      if (load<u8>(exit, EXIT_TYPE) != ExitType.STEP) store<u32>(exit, 0, EXIT_LINK);
+      exit += EXIT_SIZE_BYTES;
+    }
+  }
 }
 
 /**
@@ -110,82 +147,97 @@ function uncover(): void {
  * GO_ON_BELOW, or the micro-op to go on at, whose page RIP_PAGE names then.
  */
 export function dispatch(mark: usize): usize {
+  if (load<u32>(ARENA_FLUSHES) != linkedAt) dropLinks();
   let u = mark;
+  let page = load<u64>(RIP_PAGE);
   let fuel = load<i32>(FUEL);
+  let entries: u32 = 0;
+  let hops: u32 = 0;
+  let executed: i32 = 0;
+  let way = LEAVE;
   for (;;) {
     const word = markOf(u);
     const record = regionRecord(word >> 8);
     const reserve = load<i32>(record, REGION_RESERVE);
-    let entry = word & 0xff;
-    const here = load<u32>(<usize>load<u32>(record, REGION_ENTRIES) + (<usize>entry << 2));
-    const base = load<u64>(RIP_PAGE) - pageDistance(record, here);
+    const base = page - <u64>(<i64>load<i32>(u, UOP_DISP));
     if (fuel < reserve || !isEnterable(record, base)) {
       count(COUNT_REFUSED, 1);
-      return <usize>load<u32>(u, UOP_LINK);
+      way = <usize>load<u32>(u, UOP_LINK);
+      break;
     }
     store<u64>(REGION_BASE, base);
-    store<u32>(REGION_CURRENT, word >> 8);
     store<u32>(record, <u32>(load<u64>(CLOCK) >> 16), REGION_ENTERED);
-    const entered = fuel;
-    let below = false;
+    const before = fuel;
+    let entry = word & 0xff;
+    let exit: usize;
+    let type: u32;
+    let stepped = Stepped.RESUME;
     for (;;) {
       store<i32>(FUEL, fuel - reserve);
-      const exit =
-        <usize>load<u32>(record, REGION_EXITS) +
-        <usize>call_indirect<u32>(load<u32>(record, REGION_SLOT), entry) * EXIT_SIZE_BYTES;
-      const left = load<i32>(FUEL) + reserve + <i32>load<u16>(exit, EXIT_BACK);
-      store<i32>(FUEL, left);
-      count(COUNT_ENTRIES, 1);
-      count(COUNT_TICKS, <u64>(fuel - left));
+      exit = call_indirect<u32>(load<u32>(record, REGION_SLOT), entry);
+      exit = <usize>load<u32>(record, REGION_EXITS) + exit * EXIT_SIZE_BYTES;
+      const form = load<u32>(exit, EXIT_BACK);
+      const left = load<i32>(FUEL) + reserve + <i32>(form & 0xffff);
+      executed += fuel - left;
       fuel = left;
-      completeFlags(load<u8>(exit, EXIT_LAZY));
-      const type = <u32>load<u8>(exit, EXIT_TYPE);
-      countExit(exit, type);
-      if (type == ExitType.DYNAMIC) break;
-      const place = load<u32>(exit, EXIT_PLACE);
-      const page = base + pageDistance(record, place);
-      if (type != ExitType.STEP) {
-        setRip((page + <u64>(place & 0xfff)) & load<u64>(RIP_MASK));
-        below = type != ExitType.STATIC;
-        break;
-      }
-      store<u64>(RIP_PAGE, page);
-      const uop = <usize>load<u32>(exit, EXIT_UOP);
-      const status = slow(uopOp(uop), uop);
+      entries++;
+      if (form >> 24 != FLAGS_MEMORY) completeFlags(form >> 24);
+      type = (form >> 16) & 0xff;
+      const taken = load<u16>(exit, EXIT_TAKEN);
+      if (taken != 0xffff) store<u16>(exit, taken + 1, EXIT_TAKEN);
+      count(COUNT_EXITS + (<usize>type << 3), 1);
+      if (type != ExitType.STEP) break;
+      store<i32>(FUEL, fuel);
+      store<u64>(RIP_PAGE, base + pageDistance(record, load<u32>(exit, EXIT_PLACE)));
+      stepped = step(record, <usize>load<u32>(exit, EXIT_UOP));
       fuel = load<i32>(FUEL);
-      if (status == Status.NEXT) {
-        const resume = <u32>load<u16>(exit, EXIT_RESUME);
-        // What was executed may have closed the region: overwritten its code, changed the page tables.
-        const open = load<u32>(record, REGION_STATE) == RegionState.LIVE && load<u32>(CONTEXT_STALE) == 0;
-        if (resume != NO_ENTRY && open && fuel >= reserve) {
-          entry = resume;
-          continue;
-        }
-        setRip(nextRip(uop));
+      entry = load<u16>(exit, EXIT_RESUME);
+      if (stepped != Stepped.RESUME || entry == NO_ENTRY || fuel < reserve) break;
+    }
+    if (stepped == Stepped.LEAVE) break;
+    const below = type == ExitType.MISS || type == ExitType.FUEL || fuel == before;
+    let link: usize = 0;
+    if (type != ExitType.STEP && type != ExitType.DYNAMIC) {
+      const place = load<u32>(exit, EXIT_PLACE);
+      page = base + pageDistance(record, place);
+      // A page of the region, so what the link leads to depends on nothing that could have changed.
+      link = <usize>load<u32>(exit, EXIT_LINK);
+      if (link == 0 || uopOp(link) == Op.STALE) {
+        link = 0;
+        setRip((page + <u64>(place & 0xfff)) & load<u64>(RIP_MASK));
+      }
+    }
+    if (link != 0) u = link;
+    else {
+      if (fuel <= 0) break;
+      const target = rip();
+      const cached = jumpEntry(target);
+      if (load<u64>(cached) != target || load<u32>(cached, JUMP_TAG) != load<u32>(FETCH_TAG)) {
+        way = below ? GO_ON_BELOW : GO_ON;
         break;
       }
-      if (status == Status.JUMP) break;
-      if (status == Status.FAULT) {
-        store<i32>(FUEL, fuel + 1);
-        setRip(ripOf(uop));
-      } else if (status == Status.SYNC) setRip(nextRip(uop));
-      return LEAVE;
+      u = <usize>load<u32>(cached, JUMP_UOP);
+      page = target - <u64>uopOffset(u);
+      if (type != ExitType.STEP && type != ExitType.DYNAMIC && blockFrame2(u) == NO_FRAME) store<u32>(exit, <u32>u, EXIT_LINK);
     }
-    if (fuel <= 0) return LEAVE;
-    if (fuel == entered) below = true;
-    const target = rip();
-    const cached = jumpEntry(target);
-    if (load<u64>(cached) != target || load<u32>(cached, JUMP_TAG) != load<u32>(FETCH_TAG)) {
-      return below ? GO_ON_BELOW : GO_ON;
-    }
-    u = <usize>load<u32>(cached, JUMP_UOP);
-    store<u64>(RIP_PAGE, target - <u64>uopOffset(u));
     if (uopOp(u) != Op.REGION) {
-      if (!below && warmBlock(u) <= 0) requestBlock(u);
-      return u;
+      way = u;
+      if (!below && warmBlock(u) <= 0) {
+        store<u64>(RIP_PAGE, page);
+        requestBlock(u);
+      }
+      break;
     }
-    if (below) return <usize>load<u32>(u, UOP_LINK);
-    count(COUNT_HOPS, 1);
+    if (below) {
+      way = <usize>load<u32>(u, UOP_LINK);
+      break;
+    }
+    hops++;
   }
-  return LEAVE;
+  store<i32>(FUEL, fuel);
+  store<u64>(RIP_PAGE, page);
+  count(COUNT_ENTRIES, entries);
+  count(COUNT_HOPS, hops);
+  count(COUNT_TICKS, executed);
+  return way;
 }

@@ -29,9 +29,9 @@ const REFUSED: u64 = 1 << 62;
 /** A refused region is looked at again after as many refusals, of any. */
 const RETRY: u32 = 64;
 
-/** MXCSR bits that fast floating-point forms depend on, and what they must be: all masked, nearest, PE set. */
-const MXCSR_FORM: u32 = 0xffe0;
-const MXCSR_FAST: u32 = 0x1fa0;
+/** RC and PM of MXCSR, and what they must be: to nearest, masked. */
+const MXCSR_FORM: u32 = 0x7000;
+const MXCSR_FAST: u32 = 0x1000;
 /** Bytes of the largest operand of a region's instructions. */
 const LARGEST_OPERAND: u32 = 16;
 
@@ -58,6 +58,10 @@ function isOpen(seg: u32): bool {
 @inline export function isEnterable(record: usize, base: u64): bool {
   const same = load<u64>(record, REGION_CHECKED_BASE) == base && load<u32>(record, REGION_CHECKED_TAG) == load<u32>(FETCH_TAG);
   if (!same && !check(record, base)) return false;
+  return meetsNeeds(record);
+}
+/** The part of it that the region's own out-of-line instructions may change. */
+@inline export function meetsNeeds(record: usize): bool {
   const needs = load<u32>(record, REGION_NEEDS);
   return needs == 0 || areMet(needs);
 }

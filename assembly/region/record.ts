@@ -25,6 +25,7 @@
 //     6  type       u8   ExitType
 //     7  flags      u8   how the flags are to be completed: FLAGS_MEMORY, FLAGS_DYNAMIC or a lazy kind (below)
 //     8  uop        u32  STEP: address of a copy of the micro-op (32 bytes)
+//        link       u32  STATIC, MISS, FUEL: first micro-op of the block at `place`, 0 while unknown (region/dispatch)
 //    12  resume     u16  STEP: entry to go on at when the instruction completes, NO_ENTRY if none
 //    14  count      u16  taken so often (saturates)
 
@@ -43,7 +44,7 @@ export const enum RegionState {
 export const enum RegionNeeds {
   /** SSE instructions are available: CR0.EM = CR0.TS = 0, CR4.OSFXSR = 1. */
   SSE = 1,
-  /** MXCSR rounds to nearest, masks everything, without FTZ and DAZ, and PE is set already. */
+  /** MXCSR rounds to nearest and masks inexact results (translate/lower/float says why this is enough). */
   FLOAT = 2,
   /** Bit 8 + n: segment n is usable and in protected mode an expand-up data segment open to writes, with room for any operand. */
   SEGMENT_SHIFT = 8,
@@ -102,6 +103,7 @@ export const EXIT_BACK: usize = 4;
 export const EXIT_TYPE: usize = 6;
 export const EXIT_LAZY: usize = 7;
 export const EXIT_UOP: usize = 8;
+export const EXIT_LINK: usize = 8;
 export const EXIT_RESUME: usize = 12;
 export const EXIT_TAKEN: usize = 14;
 

@@ -149,6 +149,8 @@ export const SIMD_F64: u32 = 12;
 export const SIMD_F64_COMPARE: u32 = 6;
 
 export const enum Scalar {
+  F32_LOAD = 0x2a,
+  F64_LOAD = 0x2b,
   F32_CONST = 0x43,
   F64_CONST = 0x44,
   F32_EQ = 0x5b,
@@ -169,6 +171,10 @@ export const enum Scalar {
   F32_MUL = 0x94,
   F32_DIV = 0x95,
   F64_ABS = 0x99,
+  I32_TRUNC_F32_S = 0xa8,
+  I32_TRUNC_F64_S = 0xaa,
+  I64_TRUNC_F32_S = 0xae,
+  I64_TRUNC_F64_S = 0xb0,
   F32_CONVERT_I32_S = 0xb2,
   F32_CONVERT_I64_S = 0xb4,
   F32_DEMOTE_F64 = 0xb6,

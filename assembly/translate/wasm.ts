@@ -96,6 +96,8 @@ export const enum Wasm {
 
 export const TYPE_I32: u32 = 0x7f;
 export const TYPE_I64: u32 = 0x7e;
+export const TYPE_F32: u32 = 0x7d;
+export const TYPE_F64: u32 = 0x7c;
 export const TYPE_V128: u32 = 0x7b;
 const TYPE_VOID: u32 = 0x40;
 

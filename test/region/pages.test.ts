@@ -243,20 +243,21 @@ describe("segments and modes", () => {
     expect(w.m.get64(L.REGION_BASE)).toBe(BigInt(CODE - 0x8000));
   });
 
-  test("needs of SSE code: CR0.EM, CR0.TS, CR4.OSFXSR, and the common form of MXCSR", () => {
+  test("needs of SSE code: CR0.EM, CR0.TS, CR4.OSFXSR, and of MXCSR the rounding and the mask of inexact results", () => {
     const FXSR = 1n << 9n;
     const cases: [bigint, bigint, number, number, boolean][] = [
       [0n, FXSR, 0x1f80, L.RegionNeeds.SSE, true],
       [0n, 0n, 0x1f80, L.RegionNeeds.SSE, false],
       [4n, FXSR, 0x1f80, L.RegionNeeds.SSE, false],
       [8n, FXSR, 0x1f80, L.RegionNeeds.SSE, false],
-      [0n, FXSR, 0x1f80, L.RegionNeeds.SSE | L.RegionNeeds.FLOAT, false],
+      [0n, FXSR, 0x1f80, L.RegionNeeds.SSE | L.RegionNeeds.FLOAT, true],
       [0n, FXSR, 0x1fa0, L.RegionNeeds.SSE | L.RegionNeeds.FLOAT, true],
       [0n, FXSR, 0x1fbf, L.RegionNeeds.SSE | L.RegionNeeds.FLOAT, true],
-      [0n, FXSR, 0x9fa0, L.RegionNeeds.SSE | L.RegionNeeds.FLOAT, false],
-      [0n, FXSR, 0x1fe0, L.RegionNeeds.SSE | L.RegionNeeds.FLOAT, false],
+      [0n, FXSR, 0x9fc0, L.RegionNeeds.SSE | L.RegionNeeds.FLOAT, true],
+      [0n, FXSR, 0x1000, L.RegionNeeds.SSE | L.RegionNeeds.FLOAT, true],
+      [0n, FXSR, 0x0fa0, L.RegionNeeds.SSE | L.RegionNeeds.FLOAT, false],
       [0n, FXSR, 0x3fa0, L.RegionNeeds.SSE | L.RegionNeeds.FLOAT, false],
-      [0n, FXSR, 0x1f20, L.RegionNeeds.SSE | L.RegionNeeds.FLOAT, false],
+      [0n, FXSR, 0x5fa0, L.RegionNeeds.SSE | L.RegionNeeds.FLOAT, false],
       [8n, 0n, 0x1f80, 0, true],
     ];
     for (const [cr0, cr4, mxcsr, needs, open] of cases) {

@@ -10,6 +10,7 @@
 import { LazyKind } from "../../vcpu/flags";
 import { FLAGS_DYNAMIC, FLAGS_OPERAND, OVERLAY_CF, OVERLAY_CFOF } from "../../region/record";
 import { code64 } from "../form";
+import { pushComparison } from "./compare";
 import { get, i32c, i64c, op, set, Wasm } from "../wasm";
 import {
   arithmetic,
@@ -33,7 +34,13 @@ export const UNKNOWN: u32 = 0x100;
 
 /** State of the flags at this point of the code. */
 export let state: u32 = FLAGS_DYNAMIC;
-export function setState(value: u32): void { state = value; }
+export function setState(value: u32): void {
+  state = value;
+  compared = false;
+}
+/** The flags are those of a floating-point comparison whose operands are at hand (lower/compare). */
+let compared: bool = false;
+export function setCompared(): void { compared = true; }
 @inline export function staticState(kind: u32, size: u32): u32 { return (kind << 2) | size; }
 @inline export function compareState(size: u32): u32 { return (LazyKind.SUB << 2) | size | FLAGS_OPERAND; }
 @inline export function isDynamic(): bool { return state == FLAGS_DYNAMIC; }
@@ -475,7 +482,7 @@ export function pushFlags(): void {
 /** Takes the six flags, as RFLAGS bits, from the stack. */
 export function setFlags(): void {
   set(L_FLAG_CARRY);
-  state = staticState(LazyKind.EAGER, 0);
+  setState(staticState(LazyKind.EAGER, 0));
 }
 
 // ---- conditions -----------------------------------------------------------------------------------
@@ -501,6 +508,7 @@ function compareZero(code: u32): void {
 export function pushCondition(cc: u32): void {
   const negate = (cc & 1) != 0;
   const k = isDynamic() ? 0 : kind();
+  if (compared && !isDynamic()) return pushComparison(cc);
   if (!isDynamic() && k == LazyKind.SUB && holdsOperand()) {
     switch (cc) {
       case 2: return compareOperands(Wasm.I32_LT_U, false);

@@ -11,26 +11,24 @@
 import { RegionNeeds } from "../../region/record";
 import { close, LABEL_IF, missIf, open } from "../control";
 import { Scalar, SCALAR_F64, SCALAR_F64_COMPARE, Simd, SIMD_F64, SIMD_F64_COMPARE } from "../simd";
-import { blockVoid, byte, get, i32c, i64c, memory, op, set, vector, Wasm } from "../wasm";
+import { blockVoid, byte, get, i32c, i64c, memory, op, set, tee, vector, Wasm } from "../wasm";
 import { Fact, isKnown, learn } from "./facts";
-import { dst, isMemory, lane, pushSource, shuffle32, splat32, splat64, src, takeSource, vectorHost, zero128 } from "./lanes";
-import { getExact, getXmm, L_F32, L_F64, L_HOST, setXmm, V_A, V_B, V_C } from "./locals";
+import { constant128, dst, isMemory, lane, pushSource, shuffle32, splat32, splat64, src, takeSource, vectorHost, zero128 } from "./lanes";
+import { getExact, getXmm, L_F32, L_F64, L_HOST, setXmm, temporary, V_A, V_B, V_C } from "./locals";
 import { need } from "./memory";
 
 export const enum Arithmetic { ADD = 0, MUL = 1, SUB = 2, DIV = 3, SQRT = 4, MIN = 5, MAX = 6 }
 
 // Locals of a scalar instruction, of the element's type: operands, result.
-const X: u32 = 0;
-const Y: u32 = 1;
-const R: u32 = 2;
-// Those of a packed one.
-const VX: u32 = V_A;
-const VY: u32 = V_B;
-const VR: u32 = V_C;
+export const X: u32 = 0;
+export const Y: u32 = 1;
+export const R: u32 = 2;
+// A packed one has them in V_A, V_B, V_C.
 
 /** The elements are doubles. */
 let wide: bool = false;
 export function setWide(value: bool): void { wide = value; }
+@inline export function isWide(): bool { return wide; }
 @inline export function bytesOfElement(): u32 { return wide ? 8 : 4; }
 @inline export function lowFact(): u32 { return wide ? Fact.LOW64 : Fact.LOW32; }
 @inline export function wholeFact(): u32 { return wide ? Fact.BOTH64 : Fact.ALL32; }
@@ -77,32 +75,35 @@ export function setLow(number: u32, from: u32): void {
   else learn(lowFact(), number);
 }
 
-/** Pushes the biased exponent of a local, as i32. */
-function exponent(n: u32): void {
+/** Pushes the biased exponent of a local below its sign, as i32. */
+function signAndExponent(n: u32): void {
   get(local(n));
   if (wide) {
     op(Scalar.I64_REINTERPRET_F64);
     i64c(52);
     op(Wasm.I64_SHR_U);
     op(Wasm.I32_WRAP_I64);
-    i32c(0x7ff);
   } else {
     op(Scalar.I32_REINTERPRET_F32);
     i32c(23);
     op(Wasm.I32_SHR_U);
-    i32c(0xff);
   }
-  op(Wasm.I32_AND);
 }
-/** Pushes whether a local is no normal number (least = 1), or below twice the smallest one (2). */
-function isOdd(n: u32, least: u32): void {
-  exponent(n);
+/** Pushes whether the exponent on the stack is not one of normal numbers, or below `least`. */
+function isOutside(least: u32): void {
   i32c(least);
   op(Wasm.I32_SUB);
   i32c((wide ? 0x7fe : 0xfe) - least);
   op(Wasm.I32_GT_U);
 }
-function magnitude(n: u32): void {
+/** Pushes whether a local is no normal number (least = 1), or below twice the smallest one (2). */
+export function isOdd(n: u32, least: u32): void {
+  signAndExponent(n);
+  i32c(wide ? 0x7ff : 0xff);
+  op(Wasm.I32_AND);
+  isOutside(least);
+}
+export function magnitude(n: u32): void {
   get(local(n));
   calculate(Scalar.F32_ABS);
 }
@@ -190,13 +191,17 @@ function isExact(operation: u32): void {
   op(Wasm.I32_OR);
 }
 
-/** Pushes whether the result is plain: nothing but PE can have been raised. The operands are ordinary. */
-function isPlain(operation: u32): void {
+/** Pushes whether R is a normal number, not the smallest one if it may have been rounded up to it. */
+export function isNormal(isSum: bool): void {
   magnitude(R);
   smallest();
-  compare(operation == Arithmetic.ADD || operation == Arithmetic.SUB ? Scalar.F32_GE : Scalar.F32_GT);
+  compare(isSum ? Scalar.F32_GE : Scalar.F32_GT);
   isFinite_(R);
   op(Wasm.I32_AND);
+}
+/** Pushes whether the result is plain: nothing but PE can have been raised. The operands are ordinary. */
+function isPlain(operation: u32): void {
+  isNormal(operation == Arithmetic.ADD || operation == Arithmetic.SUB);
   isZero(R);
   // What became zero must have been made of one.
   if (operation == Arithmetic.MUL || operation == Arithmetic.DIV) {
@@ -210,102 +215,71 @@ function isPlain(operation: u32): void {
   op(Wasm.I32_OR);
 }
 
-@inline function isSelection(operation: u32): bool { return operation == Arithmetic.MIN || operation == Arithmetic.MAX; }
-/** Pushes i32 a | b if there was a term before. */
-@inline function join(terms: u32, code: u32): u32 {
-  if (terms != 0) op(code);
-  return terms + 1;
+/** Pushes a test of X if x, of Y if y, of both joined by `code`. At least one is asked for. */
+function ofOperands(x: bool, y: bool, odd: bool, code: u32): void {
+  if (x) {
+    if (odd) isOdd(X, 1);
+    else isOrdinary(X);
+  }
+  if (y) {
+    if (odd) isOdd(Y, 1);
+    else isOrdinary(Y);
+  }
+  if (x && y) op(code);
+}
+export function openIf(): void {
+  blockVoid(Wasm.IF);
+  open(LABEL_IF);
+}
+export function closeIf(): void { close(); }
+/** Leaves unless the i32 on the stack is set; ends the block. */
+function missUnless(): void {
+  op(Wasm.I32_EQZ);
+  missIf();
+  close();
 }
 
-/** Leaves unless the operands that are not known are ordinary. Quick: normal numbers. */
+/** Leaves unless the operands are ordinary. x, y: this operand is not known to be. */
 export function checkOperands(x: bool, y: bool): void {
   if (!x && !y) return;
-  let terms: u32 = 0;
-  if (x) {
-    isOdd(X, 1);
-    terms = join(terms, Wasm.I32_OR);
-  }
-  if (y) {
-    isOdd(Y, 1);
-    terms = join(terms, Wasm.I32_OR);
-  }
-  blockVoid(Wasm.IF);
-  open(LABEL_IF);
-  terms = 0;
-  if (x) {
-    isOrdinary(X);
-    terms = join(terms, Wasm.I32_AND);
-  }
-  if (y) {
-    isOrdinary(Y);
-    terms = join(terms, Wasm.I32_AND);
-  }
-  op(Wasm.I32_EQZ);
-  missIf();
-  close();
+  ofOperands(x, y, true, Wasm.I32_OR);
+  openIf();
+  ofOperands(x, y, false, Wasm.I32_AND);
+  missUnless();
 }
-
-/** Leaves unless R is the result of the operation and nothing else is to be seen. x, y: the operand is not known. */
-function checkScalar(operation: u32, x: bool, y: bool): void {
-  isOdd(R, 2);
-  if (x) {
-    isOdd(X, 1);
-    op(Wasm.I32_OR);
+/** Leaves unless R is the result of the operation and nothing else is to be seen. */
+function checkResult(operation: u32, x: bool, y: bool): void {
+  const odd = temporary(0, 2);
+  if (operation == Arithmetic.SQRT) {
+    // Positive normal numbers.
+    signAndExponent(Y);
+    isOutside(1);
+  } else {
+    isOdd(R, 2);
+    if (x || y) {
+      ofOperands(x, y, true, Wasm.I32_OR);
+      op(Wasm.I32_OR);
+    }
   }
-  if (y) {
-    isOdd(Y, 1);
-    op(Wasm.I32_OR);
-  }
+  tee(odd);
   getExact();
   op(Wasm.I32_OR);
-  blockVoid(Wasm.IF);
-  open(LABEL_IF);
-  isPlain(operation);
-  if (x) {
-    isOrdinary(X);
-    op(Wasm.I32_AND);
+  openIf();
+  get(odd);
+  openIf();
+  if (operation == Arithmetic.SQRT) isZero(Y);
+  else {
+    isPlain(operation);
+    if (x || y) {
+      ofOperands(x, y, false, Wasm.I32_AND);
+      op(Wasm.I32_AND);
+    }
   }
-  if (y) {
-    isOrdinary(Y);
-    op(Wasm.I32_AND);
-  }
+  missUnless();
+  getExact();
+  openIf();
   isExact(operation);
-  getExact();
-  op(Wasm.I32_EQZ);
-  op(Wasm.I32_OR);
-  op(Wasm.I32_AND);
-  op(Wasm.I32_EQZ);
-  missIf();
-  close();
-}
-/** The root of Y: positive normal numbers and zeros. */
-function checkRoot(y: bool): void {
-  get(local(Y));
-  smallest();
-  compare(Scalar.F32_GE);
-  get(local(Y));
-  infinity();
-  compare(Scalar.F32_LT);
-  op(Wasm.I32_AND);
-  op(Wasm.I32_EQZ);
-  getExact();
-  op(Wasm.I32_OR);
-  blockVoid(Wasm.IF);
-  open(LABEL_IF);
-  get(local(Y));
-  smallest();
-  compare(Scalar.F32_GE);
-  isFinite_(Y);
-  op(Wasm.I32_AND);
-  isZero(Y);
-  op(Wasm.I32_OR);
-  isExact(Arithmetic.SQRT);
-  getExact();
-  op(Wasm.I32_EQZ);
-  op(Wasm.I32_OR);
-  op(Wasm.I32_AND);
-  op(Wasm.I32_EQZ);
-  missIf();
+  missUnless();
   close();
 }
 
@@ -316,4 +290,346 @@ function operatorOf(operation: u32): u32 {
     case Arithmetic.SUB: return Scalar.F32_SUB;
     default: return Scalar.F32_DIV;
   }
+}
+
+/** ADD, SUB, MUL, DIV, SQRT of low elements. */
+function scalar(u: usize, operation: u32): void {
+  const to = dst(u);
+  const root = operation == Arithmetic.SQRT;
+  const x = !root && !isKnown(lowFact(), to);
+  const y = !root && !isKnownSource(lowFact(), u);
+  takeScalar(u, Y);
+  if (root) {
+    get(local(Y));
+    calculate(Scalar.F32_SQRT);
+  } else {
+    getLow(to);
+    set(local(X));
+    get(local(X));
+    get(local(Y));
+    calculate(operatorOf(operation));
+  }
+  set(local(R));
+  checkResult(operation, x, y);
+  learnSource(lowFact(), u);
+  setLow(to, R);
+}
+@inline export function isKnownSource(fact: u32, u: usize): bool { return !isMemory(u) && isKnown(fact, src(u)); }
+@inline export function learnSource(fact: u32, u: usize): void { if (!isMemory(u)) learn(fact, src(u)); }
+
+/** The low element of V_C becomes that of a register. */
+export function setLowVector(number: u32): void {
+  getXmm(number);
+  get(V_C);
+  if (wide) shuffle32(4, 5, 2, 3);
+  else shuffle32(4, 1, 2, 3);
+  setXmm(number);
+}
+/** V_B is the source, both low elements are ordinary and, where they were looked at, in X and Y. */
+export function takeOrdinary(u: usize): void {
+  const to = dst(u);
+  const x = !isKnown(lowFact(), to);
+  const y = !isKnownSource(lowFact(), u);
+  takeSource(u, bytesOfElement(), V_B);
+  if (x) {
+    getLow(to);
+    set(local(X));
+  }
+  if (y) {
+    get(V_B);
+    lane(wide ? Simd.F64_EXTRACT : Simd.F32_EXTRACT, 0);
+    set(local(Y));
+  }
+  checkOperands(x, y);
+  learn(lowFact(), to);
+  learnSource(lowFact(), u);
+}
+/** MIN, MAX of low elements: the source wins where they compare equal, as pmin(source, destination) says. */
+function selectScalar(u: usize, operation: u32): void {
+  const to = dst(u);
+  takeOrdinary(u);
+  const whole = isKnown(wholeFact(), to);
+  get(V_B);
+  getXmm(to);
+  vector(packedCode(operation));
+  set(V_C);
+  setLowVector(to);
+  learn(whole ? wholeFact() : lowFact(), to);
+}
+
+// ---- packed ---------------------------------------------------------------------------------------
+
+function packedCode(operation: u32): u32 {
+  const add = wide ? SIMD_F64 : 0;
+  switch (operation) {
+    case Arithmetic.ADD: return Simd.F32_ADD + add;
+    case Arithmetic.MUL: return Simd.F32_MUL + add;
+    case Arithmetic.SUB: return Simd.F32_SUB + add;
+    case Arithmetic.DIV: return Simd.F32_DIV + add;
+    case Arithmetic.SQRT: return Simd.F32_SQRT + add;
+    case Arithmetic.MIN: return Simd.F32_PMIN + add;
+    default: return Simd.F32_PMAX + add;
+  }
+}
+export function calculateAll(code: u32): void { vector(wide ? code + SIMD_F64 : code); }
+export function compareAll(code: u32): void { vector(wide ? code + SIMD_F64_COMPARE : code); }
+export function splat(single: u32, double: u64): void {
+  if (wide) splat64(double);
+  else splat32(single);
+}
+function smallestAll(): void { splat(0x0080_0000, 0x0010_0000_0000_0000); }
+function infinityAll(): void { splat(0x7f80_0000, 0x7ff0_0000_0000_0000); }
+export function magnitudes(vectors: u32): void {
+  get(vectors);
+  calculateAll(Simd.F32_ABS);
+}
+function zeros(vectors: u32): void {
+  get(vectors);
+  zero128();
+  compareAll(Simd.F32_EQ);
+}
+function finites(vectors: u32): void {
+  magnitudes(vectors);
+  infinityAll();
+  compareAll(Simd.F32_LT);
+}
+function ordinaries(vectors: u32): void {
+  magnitudes(vectors);
+  smallestAll();
+  compareAll(Simd.F32_GE);
+  zeros(vectors);
+  vector(Simd.OR);
+}
+/** Pushes whether not all elements of the mask on the stack are set. */
+export function isPartial(): void {
+  vector(wide ? Simd.I64_BITMASK : Simd.I32_BITMASK);
+  i32c(wide ? 3 : 15);
+  op(Wasm.I32_NE);
+}
+/** Leaves unless all elements of the mask on the stack are set; ends the block. */
+function missUnlessAll(): void {
+  isPartial();
+  missIf();
+  close();
+}
+/** The same as isNormal, for the elements of V_C. */
+export function normals(isSum: bool): void {
+  magnitudes(V_C);
+  smallestAll();
+  compareAll(isSum ? Simd.F32_GE : Simd.F32_GT);
+  finites(V_C);
+  vector(Simd.AND);
+}
+function plains(operation: u32): void {
+  normals(operation == Arithmetic.ADD || operation == Arithmetic.SUB);
+  zeros(V_C);
+  if (operation == Arithmetic.MUL || operation == Arithmetic.DIV) {
+    zeros(V_A);
+    if (operation == Arithmetic.MUL) {
+      zeros(V_B);
+      vector(Simd.OR);
+    }
+    vector(Simd.AND);
+  }
+  vector(Simd.OR);
+}
+function giveAll(code: u32, a: u32, b: u32, c: u32): void {
+  get(a);
+  get(b);
+  calculateAll(code);
+  get(c);
+  compareAll(Simd.F32_EQ);
+}
+/** Pushes where the factors have half of the precision each, so that their product is exact. */
+function areShort(a: u32, b: u32): void {
+  get(a);
+  if (a != b) {
+    get(b);
+    vector(Simd.OR);
+  }
+  splat(0xfff, 0x7ff_ffff);
+  vector(Simd.AND);
+  zero128();
+  vector(wide ? Simd.I64_EQ : Simd.I32_EQ);
+}
+function exacts(operation: u32): void {
+  switch (operation) {
+    case Arithmetic.ADD:
+      giveAll(Simd.F32_SUB, V_C, V_A, V_B);
+      giveAll(Simd.F32_SUB, V_C, V_B, V_A);
+      vector(Simd.AND);
+      return;
+    case Arithmetic.SUB:
+      giveAll(Simd.F32_SUB, V_A, V_C, V_B);
+      giveAll(Simd.F32_ADD, V_C, V_B, V_A);
+      vector(Simd.AND);
+      return;
+    case Arithmetic.MUL:
+      areShort(V_A, V_B);
+      break;
+    case Arithmetic.DIV:
+      areShort(V_C, V_B);
+      giveAll(Simd.F32_MUL, V_C, V_B, V_A);
+      vector(Simd.AND);
+      break;
+    default:
+      areShort(V_C, V_C);
+      giveAll(Simd.F32_MUL, V_C, V_C, V_B);
+      vector(Simd.AND);
+  }
+  zeros(V_C);
+  vector(Simd.OR);
+}
+
+/** Leaves unless all elements of V_A and V_B are ordinary. x, y: this operand is not known to be. */
+export function checkAllOperands(x: bool, y: bool): void {
+  if (!x && !y) return;
+  // Infinities are seen to be ordinary here, NaNs are not: pmin gives the first where one is a NaN.
+  if (x) ordinaries(V_A);
+  if (y) ordinaries(V_B);
+  if (x && y) vector(Simd.AND);
+  isPartial();
+  missIf();
+}
+function checkResults(operation: u32, x: bool, y: bool): void {
+  const odd = temporary(0, 2);
+  if (operation == Arithmetic.SQRT) {
+    get(V_B);
+    smallestAll();
+    compareAll(Simd.F32_GE);
+    get(V_B);
+    infinityAll();
+    compareAll(Simd.F32_LT);
+  } else {
+    // A NaN among the operands is one in the result as well.
+    magnitudes(V_C);
+    if (x) {
+      magnitudes(V_A);
+      calculateAll(Simd.F32_PMIN);
+    }
+    if (y) {
+      magnitudes(V_B);
+      calculateAll(Simd.F32_PMIN);
+    }
+    smallestAll();
+    compareAll(Simd.F32_GT);
+    finites(V_C);
+  }
+  vector(Simd.AND);
+  isPartial();
+  tee(odd);
+  getExact();
+  op(Wasm.I32_OR);
+  openIf();
+  get(odd);
+  openIf();
+  if (operation == Arithmetic.SQRT) {
+    get(V_B);
+    smallestAll();
+    compareAll(Simd.F32_GE);
+    finites(V_B);
+    vector(Simd.AND);
+    zeros(V_B);
+    vector(Simd.OR);
+  } else {
+    plains(operation);
+    if (x) {
+      ordinaries(V_A);
+      vector(Simd.AND);
+    }
+    if (y) {
+      ordinaries(V_B);
+      vector(Simd.AND);
+    }
+  }
+  missUnlessAll();
+  getExact();
+  openIf();
+  exacts(operation);
+  missUnlessAll();
+  close();
+}
+
+function packed(u: usize, operation: u32): void {
+  const to = dst(u);
+  const root = operation == Arithmetic.SQRT;
+  const x = !root && !isKnown(wholeFact(), to);
+  const y = !root && !isKnownSource(wholeFact(), u);
+  takeSource(u, 16, V_B);
+  if (!root) {
+    getXmm(to);
+    set(V_A);
+  }
+  if (operation == Arithmetic.MIN || operation == Arithmetic.MAX) {
+    checkAllOperands(x, y);
+    get(V_B);
+    get(V_A);
+    vector(packedCode(operation));
+    set(V_C);
+  } else combine(operation, x, y);
+  learnSource(wholeFact(), u);
+  get(V_C);
+  setXmm(to);
+  learn(wholeFact(), to);
+}
+/** V_C = V_A op V_B, checked. */
+export function combine(operation: u32, x: bool, y: bool): void {
+  if (operation != Arithmetic.SQRT) get(V_A);
+  get(V_B);
+  vector(packedCode(operation));
+  set(V_C);
+  checkResults(operation, x, y);
+}
+
+/** ADDSUB: the even elements subtract, which is adding them negated as long as no NaN is about. */
+export function alternate(u: usize, double: bool): void {
+  setWide(double);
+  need(RegionNeeds.FLOAT);
+  const to = dst(u);
+  const x = !isKnown(wholeFact(), to);
+  const y = !isKnownSource(wholeFact(), u);
+  pushSource(u, 16, true);
+  if (double) constant128(<u64>1 << 63, 0);
+  else splat64(0x8000_0000);
+  vector(Simd.XOR);
+  set(V_B);
+  getXmm(to);
+  set(V_A);
+  combine(Arithmetic.ADD, x, y);
+  get(V_C);
+  setXmm(to);
+  learn(wholeFact(), to);
+}
+/** HADD, HSUB: neighbours of both operands. */
+export function horizontal(u: usize, operation: u32, double: bool): void {
+  setWide(double);
+  need(RegionNeeds.FLOAT);
+  const to = dst(u);
+  const known = isKnown(wholeFact(), to) && isKnownSource(wholeFact(), u);
+  takeSource(u, 16, V_B);
+  getXmm(to);
+  get(V_B);
+  if (wide) shuffle32(0, 1, 4, 5);
+  else shuffle32(0, 2, 4, 6);
+  set(V_A);
+  getXmm(to);
+  get(V_B);
+  if (wide) shuffle32(2, 3, 6, 7);
+  else shuffle32(1, 3, 5, 7);
+  set(V_B);
+  combine(operation, !known, !known);
+  get(V_C);
+  setXmm(to);
+  learn(wholeFact(), to);
+}
+
+// ---- by form --------------------------------------------------------------------------------------
+
+/** The forms in the order of the mandatory prefix: PS PD SS SD. */
+export function arithmetic(u: usize, operation: u32, form: u32): void {
+  setWide((form & 1) != 0);
+  if (operation < <u32>Arithmetic.MIN) need(RegionNeeds.FLOAT);
+  if (form < 2) packed(u, operation);
+  else if (operation < <u32>Arithmetic.MIN) scalar(u, operation);
+  else selectScalar(u, operation);
 }

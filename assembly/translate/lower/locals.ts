@@ -57,14 +57,12 @@ export const V_B: u32 = L_XMM + 17;
 export const V_C: u32 = L_XMM + 18;
 export const V_D: u32 = L_XMM + 19;
 const V128_COUNT: u32 = 20;
-// f64, f32: of an instruction.
+// f64, f32: of an instruction; the last two are the operands of a comparison.
 export const L_F64: u32 = L_XMM + V128_COUNT;
-export const L_F32: u32 = L_F64 + 4;
-const FLOAT_COUNT: u32 = 4;
-/** Bit of PE in MXCSR. */
-const PE_BIT: u32 = 5;
+const FLOAT_COUNT: u32 = 5;
+export const L_F32: u32 = L_F64 + FLOAT_COUNT;
 /** -1 while MXCSR.PE is clear, otherwise 0 (lower/float). */
-export const L_EXACT: u32 = L_F32 + 4;
+export const L_EXACT: u32 = L_F32 + FLOAT_COUNT;
 
 /** Registers that the region touches and changes, bit per number. */
 export let used: u32 = 0;
@@ -175,6 +173,8 @@ export function setXmm(number: u32): void {
   set(L_XMM + number);
   forget(number);
 }
+/** Bit of PE in MXCSR. */
+const PE_BIT: u32 = 5;
 /** -1 while PE is clear, so that an inexact result would set it; otherwise 0. */
 export function getExact(): void {
   asksExactness = true;

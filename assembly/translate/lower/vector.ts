@@ -7,7 +7,11 @@ import { uopSize } from "../../decode/uop";
 import { RegionNeeds } from "../../region/record";
 import { Simd } from "../simd";
 import { get, i32c, op, set, vector, vectorMemory, byte, Wasm } from "../wasm";
+import { compareMasks, compareScalar } from "./compare";
+import { convert, fromInteger, isConversion, narrow, roundToIntegral, toInteger, widen } from "./convert";
+import { copyFacts } from "./facts";
 import { setFlags } from "./flags";
+import { alternate, Arithmetic, arithmetic, horizontal } from "./float";
 import {
   dst,
   immediate,
@@ -48,6 +52,7 @@ import {
 function load(u: usize, bytes: u32, aligned: bool): void {
   pushSource(u, bytes, aligned);
   setXmm(dst(u));
+  if (!isMemory(u)) copyFacts(dst(u), src(u));
 }
 function store128(u: usize, aligned: bool): void {
   if (isMemory(u)) {
@@ -257,6 +262,7 @@ function plain38(u: usize): void {
 
 function isPlain3a(form: u32): bool {
   switch (form) {
+    case P66 | 0x08: case P66 | 0x09: case P66 | 0x0a: case P66 | 0x0b:
     case P66 | 0x0c: case P66 | 0x0d: case P66 | 0x0e: case P66 | 0x0f: case P66 | 0x14: case P66 | 0x15:
     case P66 | 0x16: case P66 | 0x17: case P66 | 0x20: case P66 | 0x22:
       return true;
@@ -265,6 +271,7 @@ function isPlain3a(form: u32): bool {
 }
 function plain3a(u: usize): void {
   switch (opcode(u)) {
+    case 0x08: case 0x09: case 0x0a: case 0x0b: return roundToIntegral(u, opcode(u) & 3);
     case 0x0c: return blend(u, 4);
     case 0x0d: return blend(u, 8);
     case 0x0e: return blend(u, 2);
@@ -280,17 +287,41 @@ function plain3a(u: usize): void {
 
 // ---- by op ----------------------------------------------------------------------------------------
 
+/** Floating-point instructions of map 0F without an op of their own: SQRT, MIN, MAX, CMP, HADD, HSUB, ADDSUB, conversions. */
+function isFloat0f(form: u32): bool {
+  switch (form & 0xff) {
+    case 0x51: case 0x5d: case 0x5f: case 0xc2: return true;
+    case 0x7c: case 0x7d: case 0xd0: return form >> 8 == 1 || form >> 8 == 3;
+    default: return isConversion(form);
+  }
+}
+function float0f(u: usize): void {
+  const form = selector(u);
+  switch (form & 0xff) {
+    case 0x51: return arithmetic(u, Arithmetic.SQRT, form >> 8);
+    case 0x5d: return arithmetic(u, Arithmetic.MIN, form >> 8);
+    case 0x5f: return arithmetic(u, Arithmetic.MAX, form >> 8);
+    case 0xc2: return compareMasks(u, form >> 8);
+    case 0x7c: return horizontal(u, Arithmetic.ADD, form >> 8 == 1);
+    case 0x7d: return horizontal(u, Arithmetic.SUB, form >> 8 == 1);
+    case 0xd0: return alternate(u, form >> 8 == 1);
+    default: return convert(u, form);
+  }
+}
+
 /** The vector instruction has a translation, its addressing form aside. */
 export function canLowerVector(u: usize, o: u32): bool {
   switch (o) {
-    case Op.VECTOR_0F: return isPlain0f(selector(u), isMemory(u));
+    case Op.VECTOR_0F: return isPlain0f(selector(u), isMemory(u)) || isFloat0f(selector(u));
     case Op.VECTOR_38: return isPlain38(selector(u), isMemory(u));
     case Op.VECTOR_3A: return isPlain3a(selector(u));
-    default: return o <= <u32>Op.VECTOR_PACKED;
+    default: return true;
   }
 }
 /** It sets the flags. */
-export function setsFlags(u: usize, o: u32): bool { return o == <u32>Op.VECTOR_38 && selector(u) == (P66 | 0x17); }
+export function setsFlags(u: usize, o: u32): bool {
+  return o == <u32>Op.COMISS || o == <u32>Op.COMISD || (o == <u32>Op.VECTOR_38 && selector(u) == (P66 | 0x17));
+}
 
 export function lowerVector(u: usize, o: u32): bool {
   // MOVNTI needs no SSE unit.
@@ -306,9 +337,22 @@ export function lowerVector(u: usize, o: u32): bool {
     case Op.VECTOR_STORE64: storeScalar(u, 8, 0); return true;
     case Op.VECTOR_STORE32: storeScalar(u, 4, 0); return true;
     case Op.VECTOR_PACKED: packed0f(u); return true;
-    case Op.VECTOR_0F: plain0f(u); return true;
+    case Op.VECTOR_0F:
+      if (isFloat0f(selector(u))) float0f(u);
+      else plain0f(u);
+      return true;
     case Op.VECTOR_38: plain38(u); return true;
     case Op.VECTOR_3A: plain3a(u); return true;
+    case Op.COMISS: compareScalar(u, false); return true;
+    case Op.COMISD: compareScalar(u, true); return true;
+    case Op.CVTSI2SD: fromInteger(u, true); return true;
+    case Op.CVTTSD2SI: toInteger(u, true, true); return true;
+    case Op.CVTSS2SD: widen(u); return true;
+    case Op.CVTSD2SS: narrow(u); return true;
+    default: {
+      const k = o - <u32>Op.ADDPS;
+      arithmetic(u, k >> 2, k & 3);
+      return true;
+    }
   }
-  return false;
 }

@@ -35,25 +35,11 @@ async function look(index: number, what: string): Promise<void> {
   if (findings-- <= 0) return console.log(name);
   const fresh = new Pair();
   const program = fresh.generate(seed, index);
-  const assembled = fresh.assemble(program)!;
-  let alone: string | undefined;
-  try {
-    alone = fresh.run(program, assembled).difference?.what;
-  } catch (error) {
-    alone = String(error);
-  }
-  if (alone === undefined) {
-    console.log(
-      `${name}\nonly behind other programs: --first ${Math.max(first, index - HISTORY)} --programs ${HISTORY}`,
-    );
-    return;
-  }
-  if (alone.startsWith("RuntimeError") || alone.startsWith("Error") || alone.startsWith("CompileError")) {
-    console.log(`${name}\n${alone}`);
-  }
   const small = minimise(fresh, program);
   const { program: located, difference } = locate(fresh, small);
-  console.log(await report(fresh, name, located, difference));
+  if (difference !== undefined) return console.log(await report(fresh, name, located, difference));
+  const from = Math.max(first, index - HISTORY);
+  console.log(`${name}\nonly behind other programs: --first ${from} --programs ${index - from + 1}`);
 }
 
 for (let index = first; index < first + count; index++) {

@@ -5,9 +5,6 @@ import type { Statement } from "./context.js";
 import type { Difference, Pair } from "./pair.js";
 import type { Program } from "./program.js";
 
-/** Runs a program: its difference, if it has one. */
-type Try = (program: Program) => Difference | undefined;
-
 /** Removes what can be removed from a list: halves, quarters ... single statements. */
 function thin(list: Statement[], fails: () => boolean): boolean {
   let changed = false;
@@ -60,25 +57,27 @@ const SIMPLER: readonly ((program: Program) => Partial<Program> | undefined)[] =
   (p) => (p.controls.cr0 !== 0 ? { controls: { ...p.controls, cr0: 0 } } : undefined),
 ];
 
+/** Runs a program; what the engine or the host throws is a difference too. */
+function attempt(pair: Pair, program: Program): Difference | undefined {
+  const assembled = pair.assemble(program);
+  if (assembled === undefined) return undefined;
+  try {
+    return pair.run(program, assembled).difference;
+  } catch (error) {
+    return { stop: 0, ticks: 0, what: String(error) };
+  }
+}
+
 export function minimise(pair: Pair, program: Program): Program {
   let best = program;
-  const attempt: Try = (candidate) => {
-    const assembled = pair.assemble(candidate);
-    if (assembled === undefined) return undefined;
-    try {
-      return pair.run(candidate, assembled).difference;
-    } catch (error) {
-      return { stop: 0, ticks: 0, what: String(error) };
-    }
-  };
-  const fails = (): boolean => attempt(best) !== undefined;
+  const fails = (): boolean => attempt(pair, best) !== undefined;
   for (let round = 0; round < 6; round++) {
     let changed = reduce(best.main, fails);
     for (const routine of best.routines) changed = reduce(routine.body, fails) || changed;
     for (const simpler of SIMPLER) {
       for (;;) {
         const other = simpler(best);
-        if (other === undefined || attempt({ ...best, ...other }) === undefined) break;
+        if (other === undefined || attempt(pair, { ...best, ...other }) === undefined) break;
         best = { ...best, ...other };
         changed = true;
       }
@@ -90,21 +89,17 @@ export function minimise(pair: Pair, program: Program): Program {
 
 /** Shortens the last stop to where the difference first shows: stops up to it and one tick less, and it. */
 export function locate(pair: Pair, program: Program): { program: Program; difference: Difference | undefined } {
-  const attempt = (stops: readonly number[]): Difference | undefined => {
-    const candidate = { ...program, stops };
-    const assembled = pair.assemble(candidate);
-    return assembled === undefined ? undefined : pair.run(candidate, assembled).difference;
-  };
-  const found = attempt(program.stops);
+  const withStops = (stops: readonly number[]): Difference | undefined => attempt(pair, { ...program, stops });
+  const found = withStops(program.stops);
   if (found === undefined) return { program, difference: undefined };
   const before = program.stops.slice(0, found.stop);
   let low = 0;
   let high = program.stops[found.stop]!;
   while (high - low > 1) {
     const middle = (low + high) >> 1;
-    if (attempt([...before, middle])?.stop === found.stop) high = middle;
+    if (withStops([...before, middle])?.stop === found.stop) high = middle;
     else low = middle;
   }
   const located = { ...program, stops: [...before, high] };
-  return { program: located, difference: attempt(located.stops) };
+  return { program: located, difference: withStops(located.stops) };
 }

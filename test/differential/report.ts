@@ -60,7 +60,7 @@ export async function report(
   ];
   // The state one tick before the stop at which they differ.
   let mark: number | undefined;
-  if (difference !== undefined && stops.length === difference.stop + 1) {
+  if (difference !== undefined && difference.ticks > 0 && stops.length === difference.stop + 1) {
     const before = [...stops.slice(0, -1), stops.at(-1)! - 1].filter((ticks) => ticks > 0);
     pair.run({ ...program, stops: before }, assembled);
     const place = Number(

@@ -53,6 +53,7 @@ export class TranslationInspection {
   readonly #target: InspectionTarget;
   readonly #hot = new Set<bigint>();
   #region: InspectedRegion | undefined;
+  #declined = false;
 
   constructor(core: TranslatedCore, records: RegionRecords, translator: TranslatorExports, target: InspectionTarget) {
     this.#core = core;
@@ -64,6 +65,11 @@ export class TranslationInspection {
   /** Set once the block has become hot. */
   get region(): InspectedRegion | undefined {
     return this.#region;
+  }
+
+  /** The translator has left the block to the interpreter: nothing would be gained, or it was not executed. */
+  get declined(): boolean {
+    return this.#declined;
   }
 
   /** Linear addresses of the blocks that have become hot. */
@@ -83,10 +89,7 @@ export class TranslationInspection {
     }
   }
 
-  /**
-   * Translates the block now, for the mode that the current processor is in; undefined if that is not mapped, or was not
-   * executed lately.
-   */
+  /** Translates the block now, for the mode that the current processor is in; undefined if it cannot be. */
   translateNow(): InspectedRegion | undefined {
     this.serve();
     const records = this.#records;
@@ -127,7 +130,8 @@ export class TranslationInspection {
     const head = this.#linearOf(request);
     this.#translator.begin();
     const region = this.#translator.translate(request);
-    if (region < 0) return undefined;
+    this.#declined = region < 0;
+    if (this.#declined) return undefined;
     // Both lists lie where the next translation works: they are read at once.
     const stretches = this.#translator.listing();
     const list = records.cell(v.VALUE);

@@ -39,9 +39,10 @@ function findRegion(partition: Partition, options: DumpOptions): InspectedRegion
   if (region !== undefined) return region;
   const hot = inspection.hot.slice(-HOT_SHOWN).map((address) => digits(address, 64).replace(/^0{8}/, ""));
   throw new UsageError(
-    `no block at ${digits(options.at, 64)} has become hot within ${partition.clock} ticks${ended}, and the code there ` +
-      `was not executed in the mode that the processor is in now; hot blocks: ${hot.join(" ") || "none"}` +
-      (options.threshold > 1 ? "; --threshold 1 finds what is executed once" : ""),
+    `no block at ${digits(options.at, 64)} has become hot within ${partition.clock} ticks${ended}, and ` +
+      (inspection.declined ? "the translator leaves what is there to the interpreter" : "the address is not mapped") +
+      `; hot blocks: ${hot.join(" ") || "none"}` +
+      (options.threshold > 1 ? "; --threshold 1 finds what is entered once" : ""),
   );
 }
 

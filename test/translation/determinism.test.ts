@@ -27,7 +27,7 @@ const POLICIES: readonly Policy[] = [
   { threshold: 1, background: true },
   { threshold: 1, background: true, late: true },
   { threshold: 30, batch: 2, maxModules: 2, background: true, late: true },
-  {},
+  { threshold: 300 },
 ];
 
 /** Runs until the partition's processors have executed so many ticks. */

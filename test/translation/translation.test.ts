@@ -21,7 +21,7 @@ async function arrive(pending: () => number): Promise<void> {
 
 describe("options", () => {
   test("have defaults", () => {
-    expect(resolveTranslation(undefined)).toEqual({ threshold: 1000, batch: 16, optimize: false, maxModules: 4000 });
+    expect(resolveTranslation(undefined)).toEqual({ threshold: 6000, batch: 16, optimize: false, maxModules: 4000 });
     expect(resolveTranslation(false)).toBeUndefined();
   });
 

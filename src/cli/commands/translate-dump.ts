@@ -11,7 +11,7 @@ import { textOf } from "../wat.js";
 interface DumpOptions extends MachineOptions {
   at: bigint;
   ticks: number;
-  threshold: number;
+  threshold?: number;
 }
 
 /** Hot blocks named when the one asked for is not among them: the latest. */
@@ -42,7 +42,7 @@ function findRegion(partition: Partition, options: DumpOptions): InspectedRegion
     `no block at ${digits(options.at, 64)} has become hot within ${partition.clock} ticks${ended}, and ` +
       (inspection.declined ? "the translator leaves what is there to the interpreter" : "the address is not mapped") +
       `; hot blocks: ${hot.join(" ") || "none"}` +
-      (options.threshold > 1 ? "; --threshold 1 finds what is entered once" : ""),
+      (options.threshold !== 1 ? "; --threshold 1 finds what is entered once" : ""),
   );
 }
 
@@ -98,6 +98,6 @@ export function addTranslateDumpCommand(program: Command, finish: (code: number)
     .argument("[image]", "as for run")
     .requiredOption("--at <address>", "linear address of a block, in hexadecimal", parseAddress)
     .option("--ticks <n>", "run so long at most", parseCount, 1_000_000_000)
-    .option("--threshold <n>", "entries by a branch until a block is hot", parseCount, 1000)
+    .option("--threshold <n>", "entries by a branch until a block is hot (default: as for run)", parseCount)
     .action(async (image: string | undefined, options: DumpOptions) => finish(await dump(image, options)));
 }

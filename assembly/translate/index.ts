@@ -53,7 +53,7 @@ import {
 } from "../region/record";
 import { resetLabels } from "./control";
 import { form, instructions, mode } from "./form";
-import { analyse, dispatchLoops, inOrder, ordered } from "./graph";
+import { analyse, dispatches, dispatchLoops, inOrder, ordered } from "./graph";
 import { resetGroups } from "./lower/groups";
 import { epilogue, prologue, resetLocals } from "./lower/locals";
 import { needs, resetNeeds } from "./lower/memory";
@@ -69,6 +69,7 @@ import {
   NODE_COUNT,
   NODE_OFFSET,
   NODE_PAGE,
+  NODE_TERM,
   NODE_UOP,
   NodeFlag,
   overflowed,
@@ -80,6 +81,7 @@ import {
   STEPS,
   target,
   targetCount,
+  Term,
   WRITTEN,
 } from "./work";
 
@@ -174,7 +176,11 @@ function record(region: u32, bytes: u32): bool {
  */
 function isWorthwhile(): bool {
   if (instructions >= STRAIGHT_MIN || load<u32>(HOT_THRESHOLD) < CHOOSY) return true;
-  for (let i: u32 = 1; i < ordered; i++) if ((flagsOf(node(inOrder(i))) & NodeFlag.HEADER) != 0) return true;
+  for (let i: u32 = 1; i < ordered; i++) {
+    const n = node(inOrder(i));
+    // Loops are found by back edges, and by indirect jumps that may stay inside.
+    if ((flagsOf(n) & NodeFlag.HEADER) != 0 || (load<u32>(n, NODE_TERM) == Term.INDIRECT && dispatches())) return true;
+  }
   return dispatchLoops;
 }
 

@@ -7,7 +7,7 @@ import { uopDst, uopImm, uopSize, uopSrc } from "../../decode/uop";
 import { LazyKind } from "../../vcpu/flags";
 import { code64 } from "../form";
 import { get, i32c, op, set, tee, Wasm } from "../wasm";
-import { overlayCF, pushOF, setFlags, setState, staticState } from "./flags";
+import { overlayCF, pushOF, setFlags, define, staticState } from "./flags";
 import { lowBit, swapBytes } from "./integer";
 import {
   arithmetic,
@@ -132,7 +132,7 @@ export function scan(u: usize, forward: bool): void {
   isZero(a, size);
   op(Wasm.SELECT);
   set(L_FLAG_R);
-  setState(staticState(LazyKind.LOGIC, 2));
+  define(staticState(LazyKind.LOGIC, 2));
 }
 
 /** TZCNT and LZCNT: CF for a source of 0, ZF for a result of 0, OF stays, the others clear. */

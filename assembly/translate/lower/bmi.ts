@@ -6,7 +6,7 @@ import { uopImm, uopSize, uopSrc } from "../../decode/uop";
 import { LazyKind } from "../../vcpu/flags";
 import { AF } from "../../x86/flags";
 import { get, i32c, i64c, op, set, tee, Wasm } from "../wasm";
-import { keepR, overlayCF, overlayCFOF, pushCF, pushOF, setFlags, setState, staticState } from "./flags";
+import { keepR, overlayCF, overlayCFOF, pushCF, pushOF, setFlags, define, staticState } from "./flags";
 import { unsignedHigh } from "./integer";
 import { arithmetic, compare, constant, getRegister, L_FLAG_CARRY, setRegister, temporary } from "./locals";
 import { pushOperand } from "./operand";
@@ -29,7 +29,7 @@ function keepResult(size: u32): void {
   set(L_FLAG_CARRY);
   get(temporary(R, size));
   keepR(size);
-  setState(staticState(LazyKind.RESULT, size));
+  define(staticState(LazyKind.RESULT, size));
 }
 
 export function andNot(u: usize): void {
@@ -44,7 +44,7 @@ export function andNot(u: usize): void {
   setRegister(<u32>uopSrc(u), size);
   get(r);
   keepR(size);
-  setState(staticState(LazyKind.LOGIC, size));
+  define(staticState(LazyKind.LOGIC, size));
 }
 
 /** BLSI, BLSMSK, BLSR: the lowest bit alone, the mask up to it, all but it. */

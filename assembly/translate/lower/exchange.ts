@@ -6,7 +6,7 @@ import { LazyKind } from "../../vcpu/flags";
 import { ZF } from "../../x86/flags";
 import { missIf } from "../control";
 import { get, i32c, i64c, memory, op, set, Wasm } from "../wasm";
-import { compareState, keepA, keepR, pushFlags, setFlags, setState, staticState } from "./flags";
+import { compareState, keepA, keepR, pushFlags, setFlags, define, staticState } from "./flags";
 import {
   arithmetic,
   compare,
@@ -60,7 +60,7 @@ export function exchangeAdd(u: usize): void {
   keepA(size);
   get(sum);
   keepR(size);
-  setState(staticState(LazyKind.ADD, size));
+  define(staticState(LazyKind.ADD, size));
 }
 
 /** Sets a register of 32 bits to a temporary where a condition holds; elsewhere the upper half stays too. */
@@ -128,7 +128,7 @@ export function compareExchange(u: usize): void {
   keepA(size);
   get(old);
   keepR(size);
-  setState(compareState(size));
+  define(compareState(size));
 }
 
 /** ZF becomes a local of 0 or 1, the other flags stay. */

@@ -38,6 +38,28 @@ export function setState(value: u32): void {
   state = value;
   compared = false;
 }
+/**
+ * The code written last has set the flags, for a static state. What that state does not need is let go: the common exit
+ * stores all four locals, and would keep every value alive that was ever in one of them.
+ */
+export function define(value: u32): void {
+  setState(value);
+  const kind = (value & ~FLAGS_OPERAND) >> 2;
+  i32c(0);
+  set(L_FLAG_KIND);
+  if (kind >= <u32>LazyKind.ADD && kind <= <u32>LazyKind.LOGIC) {
+    i32c(0);
+    set(L_FLAG_CARRY);
+  }
+  if (kind == LazyKind.EAGER || kind >= <u32>LazyKind.LOGIC) {
+    constW(0);
+    set(L_FLAG_A);
+  }
+  if (kind == LazyKind.EAGER) {
+    constW(0);
+    set(L_FLAG_R);
+  }
+}
 /** The flags are those of a floating-point comparison whose operands are at hand (lower/compare). */
 let compared: bool = false;
 export function setCompared(): void { compared = true; }
@@ -482,7 +504,7 @@ export function pushFlags(): void {
 /** Takes the six flags, as RFLAGS bits, from the stack. */
 export function setFlags(): void {
   set(L_FLAG_CARRY);
-  setState(staticState(LazyKind.EAGER, 0));
+  define(staticState(LazyKind.EAGER, 0));
 }
 
 // ---- conditions -----------------------------------------------------------------------------------

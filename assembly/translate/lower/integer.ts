@@ -16,6 +16,7 @@ import {
   overlayCFOF,
   pushCF,
   pushCondition,
+  define,
   setState,
   staticState,
   toDynamic,
@@ -63,7 +64,7 @@ function compute(kind: u32, size: u32): void {
       keepA(size);
       get(r);
       keepR(size);
-      setState(staticState(LazyKind.ADD, size));
+      define(staticState(LazyKind.ADD, size));
       return;
     case Kind.ADC:
     case Kind.SBB: {
@@ -105,7 +106,7 @@ function compute(kind: u32, size: u32): void {
       keepA(size);
       get(b);
       keepR(size);
-      setState(compareState(size));
+      define(compareState(size));
       return;
     default:
       get(a);
@@ -114,7 +115,7 @@ function compute(kind: u32, size: u32): void {
       set(r);
       get(r);
       keepR(size);
-      setState(staticState(LazyKind.LOGIC, size));
+      define(staticState(LazyKind.LOGIC, size));
   }
 }
 @inline function writes(kind: u32): bool { return kind != Kind.CMP && kind != Kind.TEST; }
@@ -179,7 +180,7 @@ function oneOperand(u: usize, kind: u32, size: u32, isMemory: bool): void {
     set(L_FLAG_A);
     get(a);
     keepR(size);
-    setState(compareState(size));
+    define(compareState(size));
   } else if (kind == Unary.NOT) {
     get(a);
     constant(-1, size);
@@ -194,7 +195,7 @@ function oneOperand(u: usize, kind: u32, size: u32, isMemory: bool): void {
     cut(size);
     tee(r);
     keepR(size);
-    setState(staticState(kind == Unary.INC ? LazyKind.INC : LazyKind.DEC, size));
+    define(staticState(kind == Unary.INC ? LazyKind.INC : LazyKind.DEC, size));
   }
   if (isMemory) storeHost(r, size);
   else {
@@ -309,7 +310,7 @@ export function shift(kind: u32, size: u32, local: i32, fixed: u32): void {
   set(L_FLAG_CARRY);
   get(r);
   keepR(size);
-  setState(staticState(LazyKind.RESULT, size));
+  define(staticState(LazyKind.RESULT, size));
 }
 
 function shiftRegister(u: usize, kind: u32, size: u32, byCl: bool): void {

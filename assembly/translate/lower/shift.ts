@@ -8,7 +8,7 @@ import { LazyKind } from "../../vcpu/flags";
 import { AF } from "../../x86/flags";
 import { close, LABEL_IF, open } from "../control";
 import { blockVoid, get, i32c, i64c, op, set, tee, Wasm } from "../wasm";
-import { keepR, overlayCFOF, pushCF, setState, staticState, toDynamic } from "./flags";
+import { keepR, overlayCFOF, pushCF, define, staticState, toDynamic } from "./flags";
 import { lowBit, Shift, shift } from "./integer";
 import { arithmetic, cut, extendSigned, getRegister, L_FLAG_CARRY, temporary } from "./locals";
 import { openOperand, writeOperand } from "./operand";
@@ -54,7 +54,7 @@ function keepShifted(size: u32): void {
   set(L_FLAG_CARRY);
   get(temporary(R, size));
   keepR(size);
-  setState(staticState(LazyKind.RESULT, size));
+  define(staticState(LazyKind.RESULT, size));
 }
 /** Ends a rotation: C is the carry, the i32 on the stack OF as 0 or 1. */
 function keepRotated(): void {

@@ -7,7 +7,7 @@ import { DF } from "../../x86/flags";
 import { ES } from "../../x86/segment";
 import { code64 } from "../form";
 import { get, i32c, loadCell, op, set, Wasm } from "../wasm";
-import { compareState, keepA, keepR, setState } from "./flags";
+import { compareState, keepA, keepR, define } from "./flags";
 import { arithmetic, arithmeticW, constW, getRegister, getW, setRegister, temporary } from "./locals";
 import { host, loadHost, locateIn, storeHost } from "./memory";
 
@@ -86,7 +86,7 @@ function compareWith(u: usize): void {
   keepA(size);
   get(b);
   keepR(size);
-  setState(compareState(size));
+  define(compareState(size));
 }
 export function scanString(u: usize): void {
   const size = uopSize(u);

@@ -97,7 +97,7 @@ export class Pair {
       }
       const write = program.writes.get(stop);
       if (write !== undefined) this.change(program, write.label.offset, write.mask);
-      if (program.settled.has(stop)) translated.settle();
+      if (program.settled.has(stop)) for (const side of [plain, translated]) side.settle();
       do {
         exit = plain.run(random);
         const other = translated.run(random, program.slicing);

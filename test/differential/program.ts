@@ -47,7 +47,7 @@ export interface Program {
   readonly interrupts: ReadonlySet<number>;
   /** At these the host changes a byte of code, as a device would. */
   readonly writes: ReadonlyMap<number, { readonly label: Label; readonly mask: number }>;
-  /** At these the translated side's state is put into its one form and derived anew, which nobody can tell. */
+  /** At these the state is put into its one form and derived anew. */
   readonly settled: ReadonlySet<number>;
 }
 

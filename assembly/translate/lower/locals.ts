@@ -194,7 +194,8 @@ function run(cell: usize, code: u32, local: u32): void {
 
 /** Declarations of locals, and what a function does first. */
 export function prologue(): void {
-  const vectors = usedXmm != 0;
+  // A conversion from memory to a general register needs their locals and no vector register.
+  const vectors = usedXmm != 0 || asksExactness;
   unsigned(vectors ? 7 : 3);
   declare(W_COUNT, code64 ? TYPE_I64 : TYPE_I32);
   declare(I32_COUNT, TYPE_I32);

@@ -5,7 +5,7 @@
 import * as L from "../../src/engine/views.js";
 import { encode, type Memory } from "../differential/encode.js";
 import { Tier1 } from "../differential/tier1.js";
-import { build, enter, type Environment, type PageTables, Pte } from "../engine/environment.js";
+import { build, type Environment, enter, type PageTables, Pte } from "../engine/environment.js";
 import { Exit, Machine, Rights, Seg } from "../engine/harness.js";
 import type { Form, Mode } from "../oracle/form.js";
 import { Random } from "../oracle/random.js";
@@ -41,7 +41,15 @@ const BEFORE: readonly (readonly number[])[] = [
   [0xf9],
   [0x0f, 0xbc, 0xc2],
   [0x9e],
+  // The same under a carry of its own.
   [0xff, 0xc0, 0xf5],
+  [0xff, 0xc9, 0xf8],
+  [0x01, 0xd0, 0xf5],
+  [0x11, 0xd0, 0xf9],
+  [0x29, 0xd0, 0xf8],
+  [0x19, 0xd0, 0xf5],
+  [0x21, 0xe8, 0xf9],
+  [0xd1, 0xe2, 0xf5],
   [0x28, 0xe0, 0xd3, 0xc2],
 ];
 /** What follows: nothing, SETcc AL, CMOVcc, Jcc over a NOP, ADC, LAHF, PUSHF and POP. */
@@ -68,9 +76,10 @@ function behind(r: Random): number[] {
 const LONG: Environment = { code: 64, paging: "long", cpl: 0 };
 const FLAT: Environment = { code: 32, paging: "32", cpl: 0 };
 
-class SingleMachine {
+export class SingleMachine {
   readonly machine = new Machine({ pages: 160, sets: 4 });
   readonly tier1: Tier1 | undefined;
+  readonly codeFrame = FRAMES.code;
   private readonly tables = new Map<string, PageTables>();
 
   constructor(translated: boolean) {
@@ -79,7 +88,7 @@ class SingleMachine {
       const tables = build(m, environment, 0x10000 + n * 0x10000);
       const kernel = Pte.P | Pte.W;
       tables.map(BigInt(CODE), FRAMES.code, kernel);
-      FRAMES.data.forEach((frame, page) => tables.map(BigInt(DATA + page * 4096), frame, kernel));
+      for (const [page, frame] of FRAMES.data.entries()) tables.map(BigInt(DATA + page * 4096), frame, kernel);
       tables.map(BigInt(STACK), FRAMES.stack, kernel);
       this.tables.set(environment.paging, tables);
     }
@@ -95,21 +104,22 @@ class SingleMachine {
       m.setControls(0x10n, 0n, 0n, 0n, 0);
       for (const seg of [Seg.ES, Seg.CS, Seg.SS, Seg.DS, Seg.FS, Seg.GS]) m.setRealSegment(seg, FRAMES.data[0] >> 4);
     } else if (place === "segmented") {
-      for (const seg of [Seg.ES, Seg.SS, Seg.DS]) m.setSegment(seg, 0x18, BigInt(BASED), 0x1_8fff, Rights.DATA32 & ~0x8000);
+      for (const seg of [Seg.ES, Seg.SS, Seg.DS])
+        m.setSegment(seg, 0x18, BigInt(BASED), 0x1_8fff, Rights.DATA32 & ~0x8000);
     }
     m.set32(L.EXCEPTION_BITMAP, 0xffff_ffff);
     m.set32(L.HOT_THRESHOLD, this.tier1 === undefined ? 0 : 1);
   }
 
-  /** Host addresses of the pages of operands and of the stack. */
+  /** Host addresses of the pages of operands, of the stack and of the code. */
   get pages(): number[] {
-    return [...FRAMES.data, FRAMES.stack].map((frame) => this.machine.ram + frame);
+    return [...FRAMES.data, FRAMES.stack, FRAMES.code].map((frame) => this.machine.ram + frame);
   }
 
-  run(r: Random, rip: number): number {
+  run(r: Random, rip: number, budget = 200): number {
     const m = this.machine;
     m.set64(L.RIP, BigInt(rip));
-    m.set64(L.BUDGET, 200n);
+    m.set64(L.BUDGET, BigInt(budget));
     for (;;) {
       this.tier1?.serve(r);
       const reason = m.core.run();
@@ -123,10 +133,13 @@ class SingleMachine {
 }
 
 /** Real mode has its code and operands in one segment, which begins with the first page of operands. */
-const codeOf = (place: Place): number => (place === "real" ? FRAMES.code - FRAMES.data[0] : CODE);
+export const codeOf = (place: Place): number => (place === "real" ? FRAMES.code - FRAMES.data[0] : CODE);
 const dataOf = (place: Place): number => (place === "real" ? 0 : place === "segmented" ? DATA - BASED : DATA);
-const stackOf = (place: Place): number =>
+export const stackOf = (place: Place): number =>
   place === "real" ? FRAMES.stack - FRAMES.data[0] : place === "segmented" ? STACK - BASED : STACK;
+
+/** Cells of the statistics: ticks, exits by misses and by steps. */
+const COUNTS = [2, 3 + L.ExitType.MISS, 3 + L.ExitType.STEP] as const;
 
 export interface Tally {
   /** Runs, and the ticks that regions executed in them. */
@@ -168,34 +181,54 @@ export class Single {
       const rm = number();
       const memory: Memory | undefined =
         form.rm === "mem"
-          ? { addressSize: (mode / 8) as 2 | 4 | 8, segment: 0, base: 3, index: -1, scale: 0, displacement: r.pick([0, 4, -3]) }
+          ? {
+              addressSize: (mode / 8) as 2 | 4 | 8,
+              segment: 0,
+              base: 3,
+              index: -1,
+              scale: 0,
+              displacement: r.pick([0, 4, -3]),
+            }
           : undefined;
       const second = r.below(wide);
       const immediate = r.oneIn(2) ? r.below(70) : r.u32() | 0;
-      const instruction = encode(form, mode, { reg, rm, memory, immediate, second, rex, lock: form.lockable && memory !== undefined && r.oneIn(4) });
+      const instruction = encode(form, mode, {
+        reg,
+        rm,
+        memory,
+        immediate,
+        second,
+        rex,
+        lock: form.lockable && memory !== undefined && r.oneIn(4),
+      });
       const before = r.pick(BEFORE);
       const code = [0xeb, 0x00, ...before, ...instruction.bytes, ...behind(r), 0xeb, 0x00, 0xf4];
       for (const side of [this.below, this.above]) {
         side.enter(place);
         side.machine.poke(FRAMES.code, code);
       }
-      const start = [3, 4, 6, 5].map((cell) => this.above.count(cell));
-      const ticks = this.above.count(2);
+      const [ticks, misses, steps] = COUNTS.map((cell) => this.above.count(cell)) as [number, number, number];
       for (let turn = 0; turn < turns; turn++) {
         const difference = this.turn(form, place, r, memory?.displacement, code);
         if (difference !== undefined) return difference;
         if (tally !== undefined) tally.runs++;
       }
       if (tally !== undefined) {
-        tally.ticks += this.above.count(2) - ticks;
-        tally.misses += this.above.count(3 + L.ExitType.MISS) - start[3]!;
-        tally.steps += this.above.count(3 + L.ExitType.STEP) - start[2]!;
+        tally.ticks += this.above.count(COUNTS[0]) - ticks;
+        tally.misses += this.above.count(COUNTS[1]) - misses;
+        tally.steps += this.above.count(COUNTS[2]) - steps;
       }
     }
     return undefined;
   }
 
-  private turn(form: Form, place: Place, r: Random, displacement: number | undefined, code: readonly number[]): string | undefined {
+  private turn(
+    form: Form,
+    place: Place,
+    r: Random,
+    displacement: number | undefined,
+    code: readonly number[],
+  ): string | undefined {
     const mode = PLACES[place];
     const sides = [this.below, this.above];
     const registers = Array.from({ length: 16 }, (_, n) =>
@@ -205,10 +238,17 @@ export class Single {
     for (let n = 0; n < 8; n++) if (r.oneIn(6)) registers[n] = value;
     // Counts and bit offsets that stay near.
     for (let n = 0; n < wideOf(mode); n++) {
-      if (r.oneIn(3)) registers[n] = BigInt.asUintN(mode === 64 ? 64 : 32, BigInt(r.oneIn(3) ? r.below(0x4000) - 0x2000 : r.below(80)));
+      if (r.oneIn(3))
+        registers[n] = BigInt.asUintN(
+          mode === 64 ? 64 : 32,
+          BigInt(r.oneIn(3) ? r.below(0x4000) - 0x2000 : r.below(80)),
+        );
     }
     const divides = /^i?div/.test(form.name);
-    if (r.oneIn(3) || (divides && r.oneIn(2))) registers[2] = r.oneIn(2) ? 0n : BigInt.asUintN(mode === 64 ? 64 : 32, BigInt.asIntN(mode === 16 ? 16 : mode, registers[0]!) < 0n ? -1n : 0n);
+    if (r.oneIn(3) || (divides && r.oneIn(2)))
+      registers[2] = r.oneIn(2)
+        ? 0n
+        : BigInt.asUintN(mode === 64 ? 64 : 32, BigInt.asIntN(mode === 16 ? 16 : mode, registers[0]!) < 0n ? -1n : 0n);
     registers[4] = BigInt(stackOf(place) + 0x800 + r.below(0x20) * (r.oneIn(4) ? 1 : 8));
     let at = this.target(r, place, form.access);
     if (form.access === 16 && !r.oneIn(8)) at &= ~15;
@@ -216,7 +256,8 @@ export class Single {
     for (const n of [5, 6, 7]) if (r.oneIn(2)) registers[n] = BigInt(this.target(r, place, form.size));
     const flags = (r.u32() & 0x8d5) | 2 | (r.oneIn(3) ? 0x400 : 0);
     const bytes = new Uint8Array(64);
-    for (let i = 0; i < 64; i += 8) new DataView(bytes.buffer).setBigUint64(i, r.oneIn(3) ? registers[0]! : r.operand(), true);
+    for (let i = 0; i < 64; i += 8)
+      new DataView(bytes.buffer).setBigUint64(i, r.oneIn(3) ? registers[0]! : r.operand(), true);
     if (/^cmpxchg(8|16)b/.test(form.name) && r.oneIn(2)) {
       // The memory operand is what the comparison expects.
       const view = new DataView(bytes.buffer);
@@ -228,7 +269,7 @@ export class Single {
     const reasons = sides.map((side) => {
       const m = side.machine;
       for (let n = 0; n < 16; n++) m.setGpr(n, registers[n]!);
-      for (const page of side.pages) m.u8.fill(fill & 0xff, page, page + 4096);
+      for (const page of side.pages.slice(0, 3)) m.u8.fill(fill & 0xff, page, page + 4096);
       const offset = at - dataOf(place);
       for (let i = -16; i < 48; i++) {
         const page = side.pages[(offset + i) >> 12];
@@ -259,7 +300,10 @@ export class Single {
     ];
     for (let n = 0; n < wideOf(mode); n++) lines.push(`r${n} ${m.gpr(n).toString(16)}`);
     for (const [n, page] of side.pages.entries()) {
-      for (let i = 0; i < 4096; i += 256) lines.push(`page ${n} ${i.toString(16)} ${Buffer.from(m.u8.subarray(page + i, page + i + 256)).toString("hex")}`);
+      for (let i = 0; i < 4096; i += 256)
+        lines.push(
+          `page ${n} ${i.toString(16)} ${Buffer.from(m.u8.subarray(page + i, page + i + 256)).toString("hex")}`,
+        );
     }
     return lines;
   }

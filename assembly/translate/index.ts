@@ -57,6 +57,7 @@ import { analyse, dispatches, dispatchLoops, inOrder, ordered } from "./graph";
 import { resetGroups } from "./lower/groups";
 import { epilogue, prologue, resetLocals } from "./lower/locals";
 import { needs, resetNeeds } from "./lower/memory";
+import { rotate } from "./rotate";
 import { emitTree, flowStates, setSelf } from "./structure";
 import { append, byte, cursor, moveCursor, op, patch, TYPE_I32, unsigned, Wasm } from "./wasm";
 import {
@@ -127,6 +128,13 @@ function isEntry(frame: u32, offset: u32, modeWord: u32): bool {
   return false;
 }
 
+/** Instructions of all nodes: no way between two looks at the fuel passes one twice. */
+function longest(): u32 {
+  let sum: u32 = 0;
+  for (let i: u32 = 1; i < ordered; i++) sum += load<u32>(node(inOrder(i)), NODE_COUNT);
+  return sum;
+}
+
 /** Moves the side tables into the meta zone and fills the record. False: no room. */
 function record(region: u32, bytes: u32): bool {
   const pages = pageCount * 16;
@@ -159,7 +167,7 @@ function record(region: u32, bytes: u32): bool {
   store<u32>(r, <u32>at, REGION_EXITS);
   store<u32>(r, exitCount, REGION_EXIT_COUNT);
   memory.copy(stepsAt, STEPS, steps);
-  store<u32>(r, instructions, REGION_RESERVE);
+  store<u32>(r, longest(), REGION_RESERVE);
   store<u32>(r, mode, REGION_MODE);
   store<u32>(r, needs, REGION_NEEDS);
   store<u32>(r, 0, REGION_CHECKED_TAG);
@@ -204,6 +212,10 @@ export function translate(request: u32): i32 {
   if (overflowed) return -1;
   if (!isWorthwhile()) return -1;
   flowStates();
+  if (rotate()) {
+    analyse();
+    flowStates();
+  }
   moveCursor(BODY);
   emitTree(0);
   const bodyLength = cursor - BODY;
@@ -229,14 +241,17 @@ export function translate(request: u32): i32 {
  * many there are; their address goes to VALUE[0].
  */
 export function listing(): u32 {
+  let count: u32 = 0;
   for (let i: u32 = 1; i < ordered; i++) {
     const n = node(inOrder(i));
-    const at = STACK + (<usize>(i - 1) << 3);
+    if ((flagsOf(n) & NodeFlag.COPY) != 0) continue;
+    const at = STACK + (<usize>count << 3);
     store<u32>(at, (load<u32>(n, NODE_PAGE) << 12) | load<u32>(n, NODE_OFFSET));
     store<u32>(at, bytesOf(n), 4);
+    count++;
   }
   store<u64>(VALUE, STACK);
-  return ordered - 1;
+  return count;
 }
 function bytesOf(n: usize): u32 {
   const count = load<u32>(n, NODE_COUNT);

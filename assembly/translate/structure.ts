@@ -82,7 +82,8 @@ const RETURNS_MAX: u32 = 6;
 
 // ---- flag states at the starts of nodes -----------------------------------------------------------
 
-function stateBehind(n: usize): u32 {
+/** State of the flags at the end of a node. */
+export function stateBehind(n: usize): u32 {
   let s = load<u32>(n, NODE_STATE);
   let u = <usize>load<u32>(n, NODE_UOP);
   for (let i: u32 = 0; i < load<u32>(n, NODE_COUNT); i++) {

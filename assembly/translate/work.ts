@@ -68,6 +68,8 @@ export const enum NodeFlag {
   NEXT_VIA = 8,
   /** Return site of a call. */
   RETURN_SITE = 16,
+  /** Written beside another node of the same place (rotate). */
+  COPY = 32,
 }
 
 const NODES: usize = TRANSLATE_WORK;
@@ -159,6 +161,13 @@ export function addNode(place: u32, uop: usize): i32 {
   store<u32>(at, place + 1);
   store<u32>(at, index, 4);
   return <i32>index;
+}
+/** Another node like one there is, for the same place; -1 when there are too many. */
+export function copyNode(index: u32): i32 {
+  if (nodeCount == NODES_MAX) return -1;
+  memory.copy(node(nodeCount), node(index), NODE_SIZE);
+  nodeCount++;
+  return <i32>(nodeCount - 1);
 }
 /** Makes a node a target of the dispatch node. */
 export function addTarget(index: u32): bool {

@@ -340,9 +340,11 @@ function idle(): u32 {
   return ExitReason.NONE;
 }
 
+/** One processor alone has no turns: its slices end where nothing can tell. */
+@inline function hasTurns(): bool { return load<u32>(PROCESSOR_COUNT) > 1; }
 /** Ticks of the next slice. */
 @inline function ticksFor(budget: u64): i32 {
-  const turn: u32 = load<u32>(TURN_LEFT) < SLICE_TICKS ? load<u32>(TURN_LEFT) : SLICE_TICKS;
+  const turn: u32 = hasTurns() && load<u32>(TURN_LEFT) < SLICE_TICKS ? load<u32>(TURN_LEFT) : SLICE_TICKS;
   return <i32>min(min(budget, <u64>turn), load<u64>(NEXT_EVENT) - load<u64>(CLOCK));
 }
 
@@ -389,7 +391,7 @@ export function run(): u32 {
     settle();
     store<u64>(BUDGET, budget - <u64>used);
     const turn = load<u32>(TURN_LEFT);
-    store<u32>(TURN_LEFT, turn > used ? turn - used : 0);
+    if (hasTurns()) store<u32>(TURN_LEFT, turn > used ? turn - used : 0);
     if (reason != ExitReason.NONE) return reason;
   }
   return 0;

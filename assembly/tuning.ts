@@ -2,7 +2,7 @@
 
 /** Most instructions in one decoded block; also bounds how far a decode runs ahead of execution. */
 export const BLOCK_MAX: u32 = 48;
-/** Ticks a processor runs before the next one of the partition gets its turn. */
+/** Ticks a processor runs before the next one of the partition, if there is one, gets its turn. */
 export const TURN_TICKS: u32 = 20_000;
 /** Ticks of one uninterrupted stay in the interpreter: V8 swaps in optimised code only between calls. */
 export const SLICE_TICKS: u32 = 200_000;

@@ -14,7 +14,7 @@ export const enum Op {
   // Longer than 15 bytes: #GP(0).
   TOO_LONG = 4,
   // Entry of a translated region, in front of its block: imm = region << 8 | entry, link = copy of the block
-  // without the mark. Everything else is the first instruction's.
+  // without the mark, disp = distance from the region's head page in bytes. All else is the first instruction's.
   REGION = 5,
   // op = ALU + kind*20 + size*5 + form; kinds in encoding order, sizes 8 16 32 64
   ADD_RR8 = 16,

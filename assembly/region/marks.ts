@@ -18,10 +18,11 @@ import {
   setBlockHeat,
 } from "../decode/cache";
 import { Op } from "../decode/op";
-import { copyUop, UOP_IMM, UOP_LINK, UOP_OP, uopImm, uopOffset, uopOp } from "../decode/uop";
+import { copyUop, UOP_DISP, UOP_IMM, UOP_LINK, UOP_OP, uopImm, uopOffset, uopOp } from "../decode/uop";
 import {
   PAGE_FRAME,
   PAGE_GRANULES,
+  PAGE_RELATIVE,
   REGION_ENTRIES,
   REGION_ENTRY_COUNT,
   REGION_MODE,
@@ -81,6 +82,7 @@ function markBlock(u: usize): void {
     }
   }
 }
+/** `page`: entry of the block's page in the region's page list. */
 function setMark(u: usize, mark: u32, page: usize): void {
   if (uopOp(u) != Op.REGION) {
     const body = bodyOf(u);
@@ -89,6 +91,7 @@ function setMark(u: usize, mark: u32, page: usize): void {
     store<u32>(u, <u32>body, UOP_LINK);
   }
   store<i64>(u, <i64>mark, UOP_IMM);
+  store<i32>(u, load<i32>(page, PAGE_RELATIVE) << 12, UOP_DISP);
   // A store that makes the block stale must reach the region that its mark names.
   const covered = granulesOf(uopOffset(u), blockLast(u));
   store<u64>(page, load<u64>(page, PAGE_GRANULES) | covered, PAGE_GRANULES);

@@ -118,7 +118,7 @@ export function write(m: Machine, region: FakeRegion): number {
   const exits = take(region.exits.length * 16);
   region.exits.forEach((one, i) => {
     const at = exits + i * 16;
-    const uop = take(32);
+    const uop = one.uop === undefined ? 0 : take(32);
     if (one.uop !== undefined) m.u8.set(one.uop, uop);
     m.set32(at, one.place ?? 0);
     m.set32(at + 4, (one.back ?? 0) | (one.type << 16) | ((one.flags ?? L.FLAGS_MEMORY) << 24));

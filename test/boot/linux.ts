@@ -11,6 +11,7 @@ import {
   loadImage,
   NvmeController,
   type Partition,
+  type PartitionOptions,
   PciBus,
 } from "../../src/node.js";
 import { CpioWriter } from "../guest/linux/cpio.js";
@@ -39,6 +40,7 @@ export interface LinuxOptions {
   /** A cpio archive whose files lie over those of the guest's initial RAM disk. */
   readonly overlay?: Uint8Array;
   readonly disks?: readonly Disk[];
+  readonly translation?: PartitionOptions["translation"];
 }
 
 export interface LinuxMachine {
@@ -49,11 +51,12 @@ export interface LinuxMachine {
 
 /** The machine with its devices and no kernel in it. */
 export function createMachine(hypervisor: Hypervisor, options: LinuxOptions = {}): LinuxMachine {
-  const { memory = 256 * MIB, processors = 1, clock, disks = [] } = options;
+  const { memory = 256 * MIB, processors = 1, clock, disks = [], translation } = options;
   const partition = hypervisor.createPartition({
     memory,
     processors,
     clock,
+    translation,
     devices: [...defaultDevices, "apic", "ioapic"],
   });
   attachPc(partition, { start: new Date(START), pci: new PciBus(disks.map((disk) => new NvmeController(disk))) });

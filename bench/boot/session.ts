@@ -13,7 +13,8 @@ export type Phase = (typeof PHASES)[number];
 
 const APPEND = `${COMMAND_LINE} rdinit=/session.sh`;
 const MARK = "[bench] ";
-const POWER_OFF = "reboot: Power down";
+/** The second where there is no ACPI. */
+const POWER_OFF = /reboot: (?:Power down|System halted)/;
 /** An engine that starts as a program of Node prints this line when it begins with the guest. */
 export const START = "[start]";
 
@@ -68,7 +69,7 @@ export class SessionReader {
     this.#line = lines.pop() ?? "";
     for (const line of lines) {
       if (line === START) this.#start = this.#now();
-      else if (line.includes(POWER_OFF)) this.#end("power-off", "");
+      else if (POWER_OFF.test(line)) this.#end("power-off", "");
       else if (line.startsWith(MARK)) {
         const [phase, ...value] = line.slice(MARK.length).split(" ");
         this.#end(phase as Phase, value.join(" "));

@@ -16,6 +16,8 @@ type SetFlags = (flags: string) => void;
 const EAGER = ["--no-liftoff", "--no-wasm-lazy-compilation"];
 /** Switching the baseline compiler off implies the other two. */
 const DEFAULT = ["--liftoff", "--wasm-lazy-compilation", "--wasm-tier-up", "--wasm-dynamic-tiering"];
+/** The flags are put back after so long, whatever has become of the compile. */
+const LONGEST_MS = 500;
 /** An empty custom section: V8 gives identical bytes the module that it has compiled before. */
 const MARK = Uint8Array.of(0, 2, 1, 0x6f);
 
@@ -48,12 +50,19 @@ class Optimizer {
     marked.set(MARK, bytes.length);
     this.#busy = true;
     for (const flag of EAGER) setFlags?.(flag);
+    const timer = setTimeout(() => this.#restore(), LONGEST_MS);
     try {
       return await WebAssembly.compile(marked);
     } finally {
-      for (const flag of DEFAULT) setFlags?.(flag);
-      this.#busy = false;
+      clearTimeout(timer);
+      this.#restore();
     }
+  }
+
+  #restore(): void {
+    if (!this.#busy) return;
+    for (const flag of DEFAULT) setFlags?.(flag);
+    this.#busy = false;
   }
 }
 

@@ -520,6 +520,28 @@ export function pointerPlace(random: Random, aligned: boolean): number {
   return aligned ? place & -16 : place;
 }
 
+/** Executes a statement in one of so many rounds. */
+export function rarely(ctx: Context, body: Statement): Statement {
+  const { mode, random } = ctx;
+  const forms = INC_DEC[0]!;
+  const memory = ctx.absolute(ctx.newSlot());
+  const step = encode(forms.inc[1]!, mode, { reg: 0, rm: 0, memory, immediate: 0 });
+  const [, test] = rmForms("test", [0xf6], { size: 1, reg: 0, imm: 1 });
+  const look = encode(test!, mode, { reg: 0, rm: 0, memory, immediate: random.pick([3, 7, 15, 31]) });
+  const children = [body];
+  const skip = new Label();
+  return statement(
+    "rarely",
+    (e) => {
+      e.emit(step, look);
+      e.branch(NZ, skip);
+      emitAll(e, children);
+      e.bind(skip);
+    },
+    children,
+  );
+}
+
 /** Repeats a statement so often, with a counter in memory. */
 export function repeat(ctx: Context, slot: number, count: number, body: Statement): Statement {
   const { mode } = ctx;

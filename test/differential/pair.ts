@@ -98,9 +98,10 @@ export class Pair {
       const write = program.writes.get(stop);
       if (write !== undefined) this.change(program, write.label.offset, write.mask);
       if (program.settled.has(stop)) for (const side of [plain, translated]) side.settle();
+      const pieces = stop === program.stops.length - 1 ? 0 : program.slicing;
       do {
         exit = plain.run(random);
-        const other = translated.run(random, program.slicing);
+        const other = translated.run(random, pieces);
         const what = this.compareExits(exit, other) ?? this.compareState(true);
         if (what !== undefined) {
           difference = { stop, ticks: plain.ticks, what };

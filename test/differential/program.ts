@@ -41,7 +41,7 @@ export interface Program {
   readonly regionSize: number;
   /** Ticks from stop to stop. */
   readonly stops: readonly number[];
-  /** The translated side gets each stretch in pieces of up to so many ticks; 0: in one. */
+  /** The translated side gets all stretches but the last in pieces of up to so many ticks; 0: in one. */
   readonly slicing: number;
   /** At these stops an external interrupt arrives. */
   readonly interrupts: ReadonlySet<number>;
@@ -57,38 +57,36 @@ type Kind = (ctx: Context, body: control.Body) => Statement;
 function kinds(prepared: Prepared, placement: Placement, random: Random): Kind[] {
   const { world } = prepared;
   const list: Kind[] = [];
-  const add = (times: number, kind: Kind): void => {
-    for (let i = 0; i < times; i++) list.push(kind);
+  const add = (times: number, ...some: readonly Kind[]): void => {
+    for (const kind of some) for (let i = 0; i < times; i++) list.push(kind);
   };
-  // Programs differ in what they do much of.
-  const much = (often: number): number => (random.oneIn(4) ? often * 5 : random.oneIn(3) ? 0 : often);
   add(60, randomInstruction);
-  add(9, control.loop);
-  add(7, control.branches);
-  add(3, control.choice);
+  add(11, control.loop);
+  add(8, control.branches);
+  add(3, control.choice, control.movePointer);
   add(2, control.computedJump);
-  add(5, control.call);
-  add(3, control.movePointer);
-  add(5, control.stack);
-  add(much(3), strings);
-  add(much(2), selfmodify.modify);
-  add(much(1), selfmodify.modifyElsewhere);
-  add(much(1), selfmodify.modifyCondition);
-  add(much(1), selfmodify.modifyJump);
-  add(much(1), selfmodify.modifyCall);
-  add(much(1), selfmodify.modifyConstant);
-  add(random.oneIn(3) ? 1 : 0, selfmodify.copyRoutine);
-  add(much(1), modes.event);
-  add(much(1), modes.systemCall);
-  add(much(1), modes.otherCode);
-  add(random.oneIn(4) ? 2 : 0, modes.flagged);
-  add(random.oneIn(3) ? 2 : 0, modes.privileged);
-  add(random.oneIn(4) ? 2 : 0, modes.rounding);
-  add(random.oneIn(8) ? 1 : 0, modes.stateImage);
-  add(random.oneIn(20) ? 1 : 0, modes.port);
+  add(5, control.call, control.stack);
+  if (random.oneIn(2)) add(3, strings);
+  // What ends blocks, drops regions or leaves for the run loop: of each sort in some programs only, and there often in
+  // some of the rounds only, or nothing would stay translated for long.
+  const seldom = (kind: Kind): Kind => (random.oneIn(4) ? kind : (ctx, body) => control.rarely(ctx, kind(ctx, body)));
+  const sort = (often: number, times: number, ...some: readonly Kind[]): void => {
+    if (random.oneIn(often)) add(random.oneIn(4) ? times * 4 : times, ...some.map(seldom));
+  };
+  const { modify, modifyElsewhere, modifyCondition, modifyJump, modifyCall, modifyConstant } = selfmodify;
+  sort(3, 1, modify, modifyElsewhere, modifyCondition, modifyJump, modifyCall, modifyConstant);
+  sort(6, 1, selfmodify.copyRoutine);
+  sort(3, 2, modes.event);
+  sort(3, 2, modes.systemCall);
+  sort(4, 2, modes.otherCode);
+  sort(6, 2, modes.flagged);
+  sort(4, 2, modes.privileged);
+  sort(4, 2, modes.rounding);
+  sort(10, 2, modes.stateImage);
+  sort(20, 1, modes.port);
   if (world.paging !== undefined) {
-    add(much(3), (ctx) => paging.changeEntry(ctx, prepared, placement));
-    add(random.oneIn(3) ? 2 : 0, paging.otherSpace);
+    sort(2, 3, (ctx) => paging.changeEntry(ctx, prepared, placement));
+    sort(4, 2, paging.otherSpace);
   }
   return list;
 }
@@ -153,7 +151,7 @@ export function generate(prepared: Prepared, random: Random): Program {
     });
   }
   const roundSlot = ctx.newSlot();
-  const rounds = 3 + random.below(random.oneIn(3) ? 60 : 20);
+  const rounds = 4 + random.below(random.oneIn(2) ? 200 : 40);
   // A pointer into the data for the whole program, in a register that 16-bit addresses can use.
   const pointer = random.oneIn(6) ? -1 : random.pick(world.code === 64 ? [3, 5, 8, 12, 13, 14] : [3, 5]);
   if (pointer >= 0) ctx.reserved.add(pointer);
@@ -227,12 +225,12 @@ export function generate(prepared: Prepared, random: Random): Program {
   };
 }
 
-/** Short stretches first, so that what becomes hot is soon there, then longer ones. */
+/** Short stretches first, so that what becomes hot is soon there, then a long one of what is there. */
 function stopsOf(random: Random): number[] {
   const stops: number[] = [];
-  for (let n = 1 + random.below(3); n > 0; n--) stops.push(20 + random.below(250));
-  for (let n = 1 + random.below(3); n > 0; n--) stops.push(1 + random.below(random.oneIn(2) ? 800 : 3000));
-  stops.push(3000 + random.below(4000));
+  for (let n = 2 + random.below(3); n > 0; n--) stops.push(20 + random.below(300));
+  for (let n = 1 + random.below(3); n > 0; n--) stops.push(1 + random.below(random.oneIn(2) ? 800 : 2000));
+  stops.push(6000 + random.below(8000));
   return stops;
 }
 

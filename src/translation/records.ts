@@ -99,8 +99,13 @@ export class RegionRecords {
     const exits = this.field(index, v.REGION_EXITS);
     return Array.from({ length: count }, (_, n) => {
       const exit = exits + n * v.EXIT_SIZE_BYTES;
-      return { type: this.#bytes[exit + v.EXIT_TYPE], place: this.cell(exit + v.EXIT_PLACE) };
+      return { type: this.exitType(exit), place: this.cell(exit + v.EXIT_PLACE) };
     });
+  }
+
+  /** Type of the exit at an address. */
+  exitType(exit: number): number {
+    return this.#bytes[exit + v.EXIT_TYPE];
   }
 
   /** How often the region was left, as far as its exits' counts reach. */

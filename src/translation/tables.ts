@@ -1,6 +1,6 @@
 // The side tables of regions lie one behind the other, in the order in which the regions were written; those of dead ones
 // are gaps. Moving the others together closes them. A region's tables are one run of bytes (assembly/translate/index.ts):
-// pages, entries, exits, and the micro-ops that its exits name.
+// pages, entries, exits, and the micro-ops that its STEP exits name.
 
 import * as v from "../engine/views.js";
 import type { RegionRecords } from "./records.js";

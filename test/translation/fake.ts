@@ -8,6 +8,8 @@ import type { TranslatedCore } from "../../src/translation/records.js";
 import { Translation, type TranslatorExports } from "../../src/translation/translation.js";
 
 const UOP_SIZE = 32;
+/** An address in the arena. */
+const LINK = v.ARENA + 64;
 /** The core's own functions, which nobody may touch. */
 const OWN_SLOTS = 7;
 
@@ -81,8 +83,10 @@ export class FakeCore implements TranslatedCore {
   /** Frame of a region, which its page list and the micro-op of its second exit must agree on. */
   frameOf(index: number): number {
     const frame = this.cell(this.field(index, v.REGION_PAGES) + v.PAGE_FRAME);
-    const exit = this.field(index, v.REGION_EXITS) + v.EXIT_SIZE_BYTES;
-    if (this.cell(this.cell(exit + v.EXIT_UOP)) !== frame) throw new Error(`the tables of region ${index} are torn`);
+    const exits = this.field(index, v.REGION_EXITS);
+    const step = this.cell(exits + v.EXIT_SIZE_BYTES + v.EXIT_UOP);
+    if (this.cell(step) !== frame || this.cell(exits + v.EXIT_LINK) !== LINK)
+      throw new Error(`torn tables of ${index}`);
     return frame;
   }
 
@@ -117,7 +121,7 @@ export class FakeTranslator implements TranslatorExports {
     let index = 0;
     while (core.state(index) !== v.RegionState.FREE) if (++index === v.REGIONS_MAX) return -1;
     const meta = core.cell(v.META_NEXT);
-    // One page, one entry (16 bytes), two exits, the second with a micro-op that tells the frame once more.
+    // One page, one entry (16 bytes), two exits: one linked into the arena, one with a micro-op that tells the frame again.
     const entries = meta + v.REGION_PAGE_SIZE;
     const exits = entries + 16;
     const uop = exits + 2 * v.EXIT_SIZE_BYTES;
@@ -128,6 +132,8 @@ export class FakeTranslator implements TranslatorExports {
     core.setField(index, v.REGION_ENTRIES, entries);
     core.setField(index, v.REGION_EXITS, exits);
     core.setField(index, v.REGION_EXIT_COUNT, 2);
+    core.setCell(exits + v.EXIT_LINK, LINK);
+    core.bytes[exits + v.EXIT_SIZE_BYTES + v.EXIT_TYPE] = v.ExitType.STEP;
     core.setCell(exits + v.EXIT_SIZE_BYTES + v.EXIT_UOP, uop);
     core.setCell(uop, frame);
     core.setField(index, v.REGION_COUNT, 10);

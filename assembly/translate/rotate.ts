@@ -1,7 +1,7 @@
 // Loops whose flags are static. At a header the flags of the way in and those of the way round differ, which makes
 // them dynamic: four values kept alive all round for exits that hardly ever happen. So the instructions up to the first
-// that sets the flags anew are written twice, once for each way, and the loop's header is what follows: there both
-// ways agree.
+// that sets the flags anew are written twice, once for the shortest way round and once for all other ways, and the
+// loop's header is what follows: there they agree.
 //
 //   before:  in -> H <- back          after:  in -> H' -> Q      H' and H'' are H up to the flags, Q is the rest
 //                                             back -> H'' -> Q
@@ -68,23 +68,22 @@ function leadsBack(from: u32, k: u32, header: u32, position: i32): bool {
   return falls && load<i32>(n, NODE_NEXT) == <i32>header && (flagsOf(n) & NodeFlag.NEXT_VIA) == 0;
 }
 
-/** All ways round arrive with the flags in one static state. */
-function agrees(header: u32): bool {
+/** State that the shortest way round arrives with, UNKNOWN if it is not static. */
+function stateRound(header: u32): u32 {
   const position = orderOf(header);
-  let state = UNKNOWN;
-  for (let i: u32 = 1; i < ordered; i++) {
+  for (let i = <u32>position; i < ordered; i++) {
     const from = inOrder(i);
     for (let k: u32 = 0; k < 2; k++) {
       if (!leadsBack(from, k, header, position)) continue;
       const s = stateBehind(node(from));
-      if (s == FLAGS_DYNAMIC || (state != UNKNOWN && s != state)) return false;
-      state = s;
+      return s == FLAGS_DYNAMIC ? UNKNOWN : s;
     }
   }
-  return state != UNKNOWN;
+  return UNKNOWN;
 }
 
-function split(header: u32, count: u32): void {
+/** Ways round that arrive with `state` get a copy of the header's first instructions of their own. */
+function split(header: u32, count: u32, state: u32): void {
   const rest = copyNode(header);
   if (rest < 0) return;
   const second = copyNode(header);
@@ -112,7 +111,7 @@ function split(header: u32, count: u32): void {
   store<u32>(node(second), NodeFlag.COPY, NODE_FLAGS);
   const position = orderOf(header);
   for (let from: u32 = 1; from < nodeCount; from++) {
-    if (from == header || from == <u32>second || orderOf(from) < 0) continue;
+    if (from == header || from == <u32>second || orderOf(from) < 0 || stateBehind(node(from)) != state) continue;
     if (leadsBack(from, 0, header, position)) store<i32>(node(from), second, NODE_TAKEN);
     if (leadsBack(from, 1, header, position)) store<i32>(node(from), second, NODE_NEXT);
   }
@@ -127,7 +126,8 @@ export function rotate(): bool {
     const n = node(header);
     if ((flagsOf(n) & NodeFlag.HEADER) == 0 || load<u32>(n, NODE_STATE) != FLAGS_DYNAMIC) continue;
     const count = prefixOf(n);
-    if (count != 0 && agrees(header)) split(header, count);
+    const state = stateRound(header);
+    if (count != 0 && state != UNKNOWN) split(header, count, state);
   }
   return nodeCount != before;
 }

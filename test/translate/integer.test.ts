@@ -18,7 +18,7 @@ const STEPPED = /^(pusha|popa|enter|pdep|pext|crc32|da[as]|aa[asmd]|salc)/;
 const BMI = /^(andn|bls|bextr|bzhi|mulx|rorx|sarx|shlx|shrx)/;
 /** The HLT behind the piece is one step in each run. */
 const PIECES = 3;
-const TURNS = 20;
+const TURNS = 14;
 
 const FAMILIES: readonly (readonly [string, RegExp])[] = [
   ["logic and addition", /^(add|or|adc|sbb|and|sub|xor|cmp|test|inc|dec|neg|not|adcx|adox)_/],

@@ -34,7 +34,7 @@ import { hostWrote, setCodeCallback } from "./memory/track";
 import { startMmu } from "./mmu/start";
 import { isCanonical } from "./mmu/tables";
 import { NO_SIDE_EFFECTS, walk, WALK_ERROR, WALK_GPA } from "./mmu/walk";
-import { adoptRegions, frameWritten, installRegion, killRegion, resetRegions, startRegions, tablesMoved } from "./region/life";
+import { adoptRegions, frameWritten, installRegion, killRegion, startRegions, tablesMoved } from "./region/life";
 import { retired as retiredCount, run as runPartition, select as selectProcessor, stepProcessor } from "./run";
 import { TURN_TICKS } from "./tuning";
 import { canonicalize as canonicalizeProcessor } from "./vcpu/canonical";
@@ -137,8 +137,6 @@ export function regionInstall(index: u32, slot: u32): u32 { return u32(installRe
 export function regionKill(index: u32): void { killRegion(index); }
 /** The host has moved the side tables of regions. */
 export function regionsMoved(): void { tablesMoved(); }
-/** Kills all regions and empties their side table. */
-export function regionReset(): void { resetRegions(); }
 
 /** Translates VALUE[0] for an access (bits of mmu/walk) without side effects: VALUE[0] = gpa, or VALUE[1] = error code. */
 export function translate(processor: u32, access: u32): u32 {

@@ -263,16 +263,6 @@ export function cutBlocks(frame: u32, offset: u32, mode: u32): void {
   if (load<u32>(entry, FRAME_CODE) == 0) forget(frame);
 }
 
-/** Gives every block its full way to become hot again. */
-export function coolBlocks(): void {
-  let block = ARENA;
-  const end = <usize>load<u32>(ARENA_NEXT);
-  while (block < end) {
-    setBlockHeat(block + HEADER, load<u32>(HOT_THRESHOLD));
-    block += HEADER + (<usize>load<u16>(block, COUNT) + 1) * UOP;
-  }
-}
-
 /** A store hit a frame with decoded code: what overlaps becomes stale. */
 export function codeWritten(frame: u32, offset: u32, length: u32): void {
   const entry = frameEntry(frame);

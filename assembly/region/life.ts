@@ -3,7 +3,7 @@
 // while it is being compiled never gets in.
 
 import { META_NEXT, REGION_META, REGIONS_DEAD, REGIONS_END } from "../layout";
-import { codeWritten, coolBlocks, granulesOf } from "../decode/cache";
+import { codeWritten, granulesOf } from "../decode/cache";
 import { isTranslated, isWatched, nextPageOn, pageListEntry, regionOfPage, unwatchRegion, watchRegion } from "./watch";
 import { markRegion, unmarkRegion } from "./marks";
 import { PAGE_GRANULES, REGION_SLOT, REGION_STATE, regionRecord, RegionState } from "./record";
@@ -54,15 +54,6 @@ export function killRegion(index: u32): void {
   store<u32>(regionRecord(index), RegionState.DEAD, REGION_STATE);
   unmarkRegion(index);
   store<u32>(REGIONS_DEAD, load<u32>(REGIONS_DEAD) + 1);
-}
-
-/** Starts again without regions and with an empty side table; what was hot becomes hot again. */
-export function resetRegions(): void {
-  const end = load<u32>(REGIONS_END);
-  for (let i: u32 = 0; i < end; i++) killRegion(i);
-  store<u32>(META_NEXT, <u32>REGION_META);
-  adopted = <u32>REGION_META;
-  coolBlocks();
 }
 
 /** A store hit a frame with decoded or translated code. Registered with memory/track. */

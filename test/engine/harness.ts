@@ -33,7 +33,6 @@ export interface Core {
   retired(): void;
   regionInstall(index: number, slot: number): number;
   regionKill(index: number): void;
-  regionReset(): void;
   readonly table: WebAssembly.Table;
 }
 

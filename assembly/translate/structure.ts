@@ -5,7 +5,20 @@
 import { FETCH_TAG, JUMP_CACHE, JUMP_CACHE_ENTRIES, RIP, SEG_LIMIT } from "../layout";
 import { JUMP_TAG, JUMP_UOP } from "../decode/jump";
 import { Op } from "../decode/op";
-import { UOP, UOP_DST, UOP_IMM, UOP_OP, UOP_PLAIN, uopDst, uopImm, uopLength, uopOffset, uopSize } from "../decode/uop";
+import {
+  UOP,
+  UOP_DISP,
+  UOP_DST,
+  UOP_IMM,
+  UOP_OFFSET,
+  UOP_OP,
+  UOP_PLAIN,
+  uopDst,
+  uopImm,
+  uopLength,
+  uopOffset,
+  uopSize,
+} from "../decode/uop";
 import { EXIT_RESUME, EXIT_UOP, ExitType, FLAGS_DYNAMIC, NO_ENTRY } from "../region/record";
 import { CS } from "../x86/segment";
 import {
@@ -305,6 +318,19 @@ function jumpTo(local: u32): void {
     memory(Wasm.I32_LOAD16_U, <u32>UOP_OP);
     i32c(Op.REGION);
     op(Wasm.I32_NE);
+    branchOutIf();
+    // Where the page shows up under another address as well, the mark's entry is for one of the two.
+    get(L_BASE);
+    get(entry);
+    memory(Wasm.I32_LOAD, <u32>UOP_DISP);
+    if (code64) op(Wasm.I64_EXTEND_I32_S);
+    arithmeticW(Wasm.I32_ADD);
+    get(entry);
+    memory(Wasm.I32_LOAD16_U, <u32>UOP_OFFSET);
+    if (code64) op(Wasm.I64_EXTEND_I32_U);
+    arithmeticW(Wasm.I32_ADD);
+    get(local);
+    compareW(Wasm.I32_NE);
     branchOutIf();
     get(entry);
     memory(Wasm.I32_LOAD, <u32>UOP_IMM);

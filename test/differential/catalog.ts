@@ -34,7 +34,7 @@ export type Category = (typeof CATEGORIES)[number];
 /** First match decides. */
 const INTEGER: readonly (readonly [RegExp, Category | undefined])[] = [
   [/_ud|^ud|^bls_\d/, undefined],
-  [/^(push|pop|enter|leave|xlat|std|wr[fg]sbase|l[defgs]s_|mov_.s_rm)/, undefined],
+  [/^(push|pop(?!cnt)|enter|leave|xlat|std|wr[fg]sbase|l[defgs]s_|mov_.s_rm)/, undefined],
   [/(movs|cmps|stos|lods|scas)_[bwdq]$/, undefined],
   [/^(add|or|adc|sbb|and|sub|xor|cmp|test)_/, "alu"],
   [/^mov_[bwdq]_(rm_[ri]|r_rm|short)/, "move"],

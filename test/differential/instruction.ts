@@ -35,9 +35,9 @@ export function operand32(r: Random): number {
   }
 }
 
-/** Forms whose reg field is only read, or whose r/m operand is. */
-const READS_REG = /_rm_r(_|$)|^(cmp|test)_|movbe_store|store|^(bt|shl?d|shrd)_/;
-const READS_RM = /_r_rm|^(cmp|test|cmov|movzx|movsx|bsf|bsr|tzcnt|lzcnt|popcnt|imul2|imul3|crc32)|^bt_/;
+/** Forms whose reg field is only read, and those whose r/m operand is. */
+const READS_REG = /^[a-z]+_[bwdq]_rm_r_|^(cmp|test|shld|shrd)_|^movbe_store/;
+const READS_RM = /_[bwdq]_r_rm_|^(cmp|test|cmov.|movzx|movsxd?|bsf|bsr|tzcnt|lzcnt|popcnt|imul[23]?|crc32|bt)_/;
 
 class Picker {
   readonly rex: boolean;

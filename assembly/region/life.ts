@@ -4,9 +4,23 @@
 
 import { META_NEXT, REGION_META, REGIONS_DEAD, REGIONS_END } from "../layout";
 import { codeWritten, granulesOf } from "../decode/cache";
+import { Op } from "../decode/op";
+import { UOP_OP } from "../decode/uop";
 import { isTranslated, isWatched, nextPageOn, pageListEntry, regionOfPage, unwatchRegion, watchRegion } from "./watch";
 import { markRegion, unmarkRegion } from "./marks";
-import { PAGE_GRANULES, REGION_SLOT, REGION_STATE, regionRecord, RegionState } from "./record";
+import {
+  EXIT_SIZE_BYTES,
+  EXIT_TYPE,
+  EXIT_UOP,
+  ExitType,
+  PAGE_GRANULES,
+  REGION_EXIT_COUNT,
+  REGION_EXITS,
+  REGION_SLOT,
+  REGION_STATE,
+  regionRecord,
+  RegionState,
+} from "./record";
 import { count, COUNT_INVALIDATIONS } from "./statistics";
 
 /** META_NEXT when regions were last looked for: the translator moves it with every region. */
@@ -45,6 +59,15 @@ export function installRegion(index: u32, slot: u32): bool {
   return true;
 }
 
+/** An instruction that is being executed out of line may have overwritten itself: a string instruction looks (execute/string). */
+function spoilSteps(record: usize): void {
+  let exit = <usize>load<u32>(record, REGION_EXITS);
+  for (let i: u32 = 0; i < load<u32>(record, REGION_EXIT_COUNT); i++) {
+    if (load<u8>(exit, EXIT_TYPE) == ExitType.STEP) store<u16>(<usize>load<u32>(exit, EXIT_UOP), Op.STALE, UOP_OP);
+    exit += EXIT_SIZE_BYTES;
+  }
+}
+
 /** The region is not entered any more; the host takes its slot back and frees the record. */
 export function killRegion(index: u32): void {
   adoptRegions();
@@ -52,6 +75,7 @@ export function killRegion(index: u32): void {
   if (state != RegionState.PENDING && state != RegionState.LIVE) return;
   unwatchRegion(index);
   store<u32>(regionRecord(index), RegionState.DEAD, REGION_STATE);
+  spoilSteps(regionRecord(index));
   unmarkRegion(index);
   store<u32>(REGIONS_DEAD, load<u32>(REGIONS_DEAD) + 1);
 }

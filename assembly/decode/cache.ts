@@ -17,6 +17,9 @@
 // which turns the micro-ops of overlapping blocks into STALE ones: whoever holds a pointer to them (a
 // link, the jump cache, the running interpreter) finds out at the very next instruction. The arena is
 // emptied as a whole when it is full.
+//
+// Where a translated region begins the block is marked (region/marks); its body, a copy without the mark, is on the
+// frame's list, so that it becomes stale too, and not in the hash: no address leads to it.
 
 import {
   ARENA,

@@ -27,6 +27,7 @@ export interface Routine {
 
 export const SP = 4;
 const FS_PREFIX = 0x64;
+const SEGMENT_PREFIXES = [0x26, 0x36, 0x3e, 0x3e, 0x36, 0x2e] as const;
 
 export class Context {
   /** Code size, and whether segments begin at the window's base, of what is generated now. */
@@ -182,6 +183,13 @@ export class Context {
 
   /** A memory operand, with what must be executed before it. */
   memory(size: number, align: number, before: Instruction[]): Memory {
+    const memory = this.place(size, align, before);
+    if (memory.segment !== 0 || this.calm || !this.random.oneIn(25)) return memory;
+    // ES, SS, DS and CS begin where the operand's own segment does; only CS may not be written.
+    return { ...memory, segment: this.random.pick(SEGMENT_PREFIXES) };
+  }
+
+  private place(size: number, align: number, before: Instruction[]): Memory {
     const { random, mode, word, pointer } = this;
     const other = mode === 16 ? 4 : mode === 32 ? (this.short ? 2 : 4) : this.world.base === 0x20000n ? 4 : 8;
     const addressSize = this.reach !== word ? this.reach : random.oneIn(mode === 16 ? 3 : 14) ? other : word;

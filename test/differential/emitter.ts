@@ -99,10 +99,11 @@ export class Emitter {
     this.tables.push({ offset, size, value });
   }
 
-  /** A branch with a displacement of one byte if that reaches. */
+  /** A branch, mostly with a displacement of one byte if that reaches. */
   branch(kind: number, label: Label): void {
     const number = this.branches++;
-    const isLong = this.long.has(number);
+    // Some have the long form without need.
+    const isLong = this.long.has(number) || (kind < Branch.CALL && number % 9 === 4);
     if (!isLong && kind !== Branch.CALL) {
       const opcode = kind < 16 ? 0x70 | kind : kind === Branch.JMP ? 0xeb : 0xe0 + kind - Branch.LOOPNE;
       this.jumps.push({ number, at: this.here, label });

@@ -258,7 +258,7 @@ test("step shows 64-bit code", async () => {
   );
 });
 
-const HOT = "cld\nmov ecx, 100000\nagain: add eax, ecx\nror eax, 3\ndec ecx\njnz again\nhlt";
+const HOT = "cld\nmov ecx, 1000000\nagain: add eax, ecx\nror eax, 3\ndec ecx\njnz again\nhlt";
 
 test("--stats reports the translation of hot code, as a table and in the JSON object", async () => {
   const image = guest("hot.bin", program(HOT, "protected"));

@@ -91,6 +91,22 @@ describe("static exits", () => {
     expect(counter(w.m, Counter.TICKS)).toBe(150);
   });
 
+  test("links of exits do not outlive the arena", () => {
+    const [w, alone] = [both(), new World(source)];
+    alone.finish();
+    for (let i = 0; i < 14; i++) {
+      w.m.run(11);
+      w.emptyArena();
+    }
+    w.finish();
+    expect(w.m.gpr(0)).toBe(30n);
+    expect(w.m.gpr(3)).toBe(30n);
+    expect(w.m.gpr(1)).toBe(0n);
+    expect(w.m.get64(L.RIP)).toBe(alone.m.get64(L.RIP));
+    expect(w.m.get32(L.ARENA_FLUSHES)).toBeGreaterThan(10);
+    expect(counter(w.m, Counter.HOPS)).toBeGreaterThan(0);
+  });
+
   test("every budget ends where it does for the interpreter", () => {
     for (let ticks = 1; ticks < 160; ticks += 3) {
       const [w, alone] = [both(), new World(source)];

@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 import * as L from "../../src/engine/views.js";
 import { PageTables } from "../engine/environment.js";
 import { Rights, Seg } from "../engine/harness.js";
+import { assembleFragment } from "../guest/assemble.js";
 import {
   add,
   Counter,
@@ -198,12 +199,8 @@ hlt`;
 
   test("the same frames at another address", () => {
     const w = world();
-    const tables = pte(0x80000);
-    w.m.poke(
-      tables,
-      Uint8Array.from(new Uint32Array([CODE, 0x11000].map((frame) => frame | P | W | U | A)).buffer as never),
-    );
-    w.m.poke(tables, [...new Uint8Array(Uint32Array.of(CODE | P | W | U | A, 0x11000 | P | W | U | A).buffer)]);
+    pokeEntry(w, 0x80000, CODE | P | W | U | A);
+    pokeEntry(w, 0x81000, 0x11000 | P | W | U | A);
     make(w.m, region());
     w.m.run(300);
     const before = entries(w);
@@ -297,5 +294,46 @@ describe("segments and modes", () => {
     w.m.core.refresh();
     w.m.run(1);
     for (let i = 0; i < 8; i++) expect(w.m.gpr(i)).toBe(0x1000n + BigInt(i));
+  });
+});
+
+describe("64-bit code", () => {
+  const HIGH = 0xffff_8000_0001_0000n;
+
+  /** The caller and its callee at a canonical high address, under 4-level paging. */
+  function long(): World {
+    const w = new World(assembleFragment("again: call 0x11000\ndec ecx\njnz again\ncli\nhlt", 64, CODE));
+    w.load(assembleFragment("add eax, 1\nret", 64, 0x11000), 0x11000);
+    const tables = new PageTables(w.m, "long", TABLES);
+    for (let page = 0; page < 0x40; page++) tables.map(BigInt(page << 12), page << 12, BigInt(P | W | U | A));
+    for (const page of [0, 1]) tables.map(HIGH + BigInt(page << 12), CODE + (page << 12), BigInt(P | W | U | A));
+    w.m.setControls(0x8000_0011n, BigInt(TABLES), 0x20n, 0x500n, 0);
+    w.m.setSegment(Seg.CS, 8, 0n, 0xffffffff, Rights.CODE64);
+    w.m.set64(L.RIP, HIGH);
+    w.m.setGpr(1, 50n);
+    w.m.core.refresh();
+    return w;
+  }
+
+  test("pages are found behind the 4 GiB border, and the base is the whole address", () => {
+    const [w, alone] = [long(), long()];
+    make(w.m, {
+      ...region(),
+      mode: L.MODE_CODE64 | (2 << L.MODE_STACK_SHIFT) | L.MODE_FLAT,
+      pages: [
+        [0, PAGE_FRAME, 0, 5],
+        [1, PAGE_FRAME + 1, 0, 3],
+      ],
+      entries: [0],
+      exits: [
+        { type: L.ExitType.STATIC, place: 7, flags: DEC32 },
+        { type: L.ExitType.FUEL, place: 0, back: 4 },
+      ],
+    });
+    w.finish();
+    alone.finish();
+    expect(w.visible()).toEqual(alone.visible());
+    expect(entries(w)).toBe(50);
+    expect(w.m.get64(L.REGION_BASE)).toBe(HIGH);
   });
 });

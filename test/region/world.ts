@@ -11,9 +11,12 @@ export const MODE32 = L.MODE_CODE32 | (1 << L.MODE_STACK_SHIFT) | L.MODE_FLAT;
 export const PAGE_FRAME = CODE >> 12;
 
 const PAGES = 512;
+/** Below it lies code that is executed once. */
+const DETOUR = 0x60000;
 
 export class World {
   readonly m = new Machine({ pages: PAGES });
+  #detour = DETOUR;
 
   /** Puts a program in place and starts at its first byte. */
   constructor(source: string | Uint8Array, origin = CODE) {
@@ -62,5 +65,19 @@ export class World {
       seen[name] = m.gpr(i).toString(16);
     });
     return seen;
+  }
+
+  /** Empties the arena, as the next block does that has no room there: that of an instruction somewhere else. */
+  emptyArena(): void {
+    const { m } = this;
+    const rip = m.get64(L.RIP);
+    this.#detour -= 64;
+    this.load("nop", this.#detour);
+    const end = L.ARENA + L.ARENA_SIZE - 64;
+    m.u8.fill(0, m.get32(L.ARENA_NEXT), end);
+    m.set32(L.ARENA_NEXT, end);
+    m.set64(L.RIP, BigInt(this.#detour));
+    m.run(1);
+    m.set64(L.RIP, rip);
   }
 }

@@ -4,6 +4,7 @@
 import type { Statement } from "./context.js";
 import type { Difference, Pair } from "./pair.js";
 import type { Program } from "./program.js";
+import { NO_LIMITS } from "./world.js";
 
 /** Removes what can be removed from a list: halves, quarters ... single statements. */
 function thin(list: Statement[], fails: () => boolean): boolean {
@@ -55,6 +56,8 @@ const SIMPLER: readonly ((program: Program) => Partial<Program> | undefined)[] =
   (p) => (p.stops.length > 1 ? { stops: p.stops.slice(0, -1) } : undefined),
   (p) => (p.stops.length > 1 ? { stops: [p.stops[0]! + p.stops[1]!, ...p.stops.slice(2)] } : undefined),
   (p) => (p.controls.cr0 !== 0 ? { controls: { ...p.controls, cr0: 0 } } : undefined),
+  (p) => (p.controls.codeLimit !== 0xffff ? { controls: { ...p.controls, codeLimit: 0xffff } } : undefined),
+  (p) => (p.controls.dataLimit !== 0xffff ? { controls: { ...p.controls, ...NO_LIMITS } } : undefined),
 ];
 
 /** Runs a program; what the engine or the host throws is a difference too. */

@@ -13,7 +13,7 @@ import * as modes from "./modes.js";
 import * as paging from "./paging.js";
 import * as selfmodify from "./selfmodify.js";
 import { strings } from "./strings.js";
-import type { Controls, Placement, Prepared } from "./world.js";
+import { type Controls, NO_LIMITS, type Placement, type Prepared } from "./world.js";
 
 export interface Program {
   readonly prepared: Prepared;
@@ -96,7 +96,8 @@ const NESTING = 5;
 /** Frames of the window: scattered over the pool where there is paging. */
 function placementOf(prepared: Prepared, random: Random): Placement {
   const pool = Array.from({ length: RAM_PAGES - POOL_FIRST }, (_, n) => POOL_FIRST + n);
-  if (prepared.world.paging !== undefined)
+  // Sometimes pages that follow one another do so in memory too.
+  if (prepared.world.paging !== undefined && !random.oneIn(4))
     for (let i = pool.length - 1; i > 0; i--) {
       const j = random.below(i + 1);
       [pool[i], pool[j]] = [pool[j]!, pool[i]!];
@@ -195,10 +196,7 @@ export function generate(prepared: Prepared, random: Random): Program {
     origin: random.oneIn(2) ? 0x1000 * (1 + random.below(2)) - random.below(200) : 0,
     rounds,
     roundSlot,
-    controls: {
-      cr0: (random.oneIn(2) ? 0x10000 : 0) | (random.oneIn(3) ? 0x40000 : 0),
-      cr4: random.oneIn(2) ? 0x10000 : 0,
-    },
+    controls: controlsOf(prepared, random),
     placement,
     registers,
     flags:
@@ -222,6 +220,23 @@ export function generate(prepared: Prepared, random: Random): Program {
     interrupts: new Set(interruptsOn ? some(8) : []),
     writes: new Map(ctx.sites.length > 0 ? some(6).map((stop) => [stop, random.pick(ctx.sites)]) : []),
     settled: new Set(some(10)),
+  };
+}
+
+function controlsOf({ world }: Prepared, random: Random): Controls {
+  const cr0 = (random.oneIn(2) ? 0x10000 : 0) | (random.oneIn(3) ? 0x40000 : 0);
+  const cr4 = random.oneIn(2) ? 0x10000 : 0;
+  if (!world.short || world.kind === "real" || world.kind === "v86" || !random.oneIn(3))
+    return { cr0, cr4, ...NO_LIMITS };
+  // Ring 3 needs its stack, which ends with the window.
+  const down = random.oneIn(4);
+  const shorter = random.oneIn(2) && (world.cpl === 0 || down);
+  return {
+    cr0,
+    cr4,
+    codeLimit: random.oneIn(3) ? 0x3fff : random.oneIn(3) ? 0x3000 + random.below(0xfff) : 0xffff,
+    dataLimit: down ? 0x7fff - random.below(2) * 0x4321 : shorter ? 0xcfff + random.below(3) * 0x800 : 0xffff,
+    down,
   };
 }
 

@@ -51,7 +51,7 @@ export async function report(
   const lines = [
     title,
     `world ${prepared.world.name}; threshold ${threshold}, region size ${regionSize}, rounds ${rounds}, period ${period}, ` +
-      `page faults ${policy}, slices ${program.slicing}, cr0 ${hex(controls.cr0)}, cr4 ${hex(controls.cr4)}, mxcsr ${hex(program.mxcsr)}`,
+      `page faults ${policy}, slices ${program.slicing}, cr0 ${hex(controls.cr0)}, cr4 ${hex(controls.cr4)}, limits ${hex(controls.codeLimit)} ${controls.down ? "down " : ""}${hex(controls.dataLimit)}, mxcsr ${hex(program.mxcsr)}`,
     `stops ${stops.join(" ")}; interrupts at ${[...program.interrupts].join(" ") || "none"}; host writes at ${[...program.writes.keys()].join(" ") || "none"}; settled at ${[...program.settled].join(" ") || "none"}; timer changes ${patch === undefined ? "nothing" : hex(patch.offset)}`,
     `frames ${placement.frames[0].map((frame) => hex(frame)).join(" ")} | ${placement.frames[1].map((frame) => hex(frame)).join(" ")}`,
     "",

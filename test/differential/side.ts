@@ -10,7 +10,7 @@ import type { Assembled } from "./emitter.js";
 import { CODE_SIZE, RAM_PAGES, System, Variable, Vector } from "./layout.js";
 import type { Program } from "./program.js";
 import { hasTranslator, Tier1 } from "./tier1.js";
-import { enter, type Prepared, place, prepare, type World } from "./world.js";
+import { enter, limit, type Prepared, place, prepare, type World } from "./world.js";
 
 const APIC = 1;
 const TIMER_INITIAL = 0x838;
@@ -152,6 +152,7 @@ export function imageOf(program: Program, assembled: Assembled): Uint8Array {
   const view = new DataView(image.buffer);
   if (prepared.world.paging !== undefined) place(image, prepared, placement);
   view.setUint8(Variable.POLICY, policy);
+  limit(image, program.controls);
   const { code, lengths, soft, words } = assembled;
   const changed = code.slice();
   for (const { offset, mask } of soft) changed[offset]! ^= mask & 0x55 || mask;

@@ -186,10 +186,33 @@ export function prepare(m: Machine, world: World): Prepared {
   };
 }
 
-/** Control-register bits that programs vary. */
+/** What programs vary of their surroundings: control-register bits, limits of the segments of short worlds. */
 export interface Controls {
   readonly cr0: number;
   readonly cr4: number;
+  readonly codeLimit: number;
+  readonly dataLimit: number;
+  /** Data segments expand down: what is behind their limit is inside. */
+  readonly down: boolean;
+}
+export const NO_LIMITS = { codeLimit: 0xffff, dataLimit: 0xffff, down: false } as const;
+
+/** Writes the limits into the descriptors, from which segment registers are loaded again when an event returns. */
+export function limit(image: Uint8Array, { codeLimit, dataLimit, down }: Controls): void {
+  const put = (selector: number, bytes: number, type: number): void => {
+    const at = System.GDT + (selector & ~7);
+    image[at] = bytes & 0xff;
+    image[at + 1] = bytes >> 8;
+    image[at + 5]! |= type;
+  };
+  for (const selector of [
+    Selector.CODE16,
+    Selector.USER_CODE16,
+    Selector.SHORT_CODE32,
+    Selector.USER_SHORT_CODE32,
+  ] as const)
+    put(selector, codeLimit, 0);
+  for (const selector of [Selector.DATA16, Selector.SHORT_DATA32]) put(selector, dataLimit, down ? 4 : 0);
 }
 
 /** Registers, control registers and segments of a program's start, but for general registers and flags. */
@@ -207,11 +230,19 @@ export function enter(m: Machine, { world, roots, systemCall }: Prepared, contro
     const window = BigInt(WINDOW);
     const [own, users] =
       code === 32 ? [Selector.SHORT_CODE32, Selector.USER_SHORT_CODE32] : [Selector.CODE16, Selector.USER_CODE16];
-    m.setSegment(Seg.CS, cpl === 3 ? users : own, window, 0xffff, 0x9b | big | user);
+    m.setSegment(Seg.CS, cpl === 3 ? users : own, window, controls.codeLimit, 0x9b | big | user);
     const data = code === 32 ? Selector.SHORT_DATA32 : Selector.DATA16;
     const stack = code === 32 ? Selector.SHORT_STACK32 : Selector.STACK16;
-    m.setSegment(Seg.SS, cpl === 3 ? data : stack, window, 0xffff, 0x93 | big | user);
-    for (const seg of [Seg.ES, Seg.DS]) m.setSegment(seg, data, window, 0xffff, 0x93 | big | Rights.USER);
+    const type = 0x93 | (controls.down ? 4 : 0);
+    // The stack of ring 3 is the data segment.
+    m.setSegment(
+      Seg.SS,
+      cpl === 3 ? data : stack,
+      window,
+      cpl === 3 ? controls.dataLimit : 0xffff,
+      (cpl === 3 ? type : 0x93) | big | user,
+    );
+    for (const seg of [Seg.ES, Seg.DS]) m.setSegment(seg, data, window, controls.dataLimit, type | big | Rights.USER);
     m.setSegment(Seg.FS, Selector.FS, BigInt(WINDOW + DATA), 0xffff, 0x4093 | Rights.USER);
     const paged = world.paging !== undefined;
     m.setSegment(

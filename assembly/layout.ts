@@ -393,6 +393,9 @@ export const REQUESTS_NOTED: usize = TRANSLATE_CONTROL + 0x28;
 /** Most guest instructions in one region. */
 export const REGION_INSTRUCTIONS: usize = TRANSLATE_CONTROL + 0x24;
 export const TRANSLATION_STATISTICS: usize = TRANSLATE_CONTROL + 0x100; // u64 each (region/statistics)
+/** Bit per hash of a place: code to be translated cautiously (region/caution). 1 KiB. */
+export const CAUTIOUS: usize = TRANSLATE_CONTROL + 0x400;
+export const CAUTIOUS_BITS: u32 = 13;
 /** Heads of the chains of regions per frame, u32 each, and the links of their pages (region/watch). */
 export const REGION_HEADS: usize = TRANSLATION + 0x48000;
 export const REGION_HEADS_ENTRIES: u32 = 8192;

@@ -32,7 +32,9 @@ import { LazyKind } from "../vcpu/flags";
 import { Status } from "../vcpu/status";
 import { CF, OF } from "../x86/flags";
 import { requestBlock } from "./request";
+import { setCautious } from "./caution";
 import { isEnterable, meetsNeeds } from "./enterable";
+import { killRegion } from "./life";
 import { markOf } from "./marks";
 import {
   EXIT_BACK,
@@ -50,7 +52,9 @@ import {
   NO_ENTRY,
   OVERLAY_CF,
   OVERLAY_CFOF,
+  PAGE_FRAME,
   REGION_ENTERED,
+  REGION_ENTRIES,
   REGION_EXIT_COUNT,
   REGION_EXITS,
   REGION_PAGE_SIZE,
@@ -60,6 +64,7 @@ import {
   REGION_STATE,
   regionRecord,
   RegionState,
+  UNCOMMON,
 } from "./record";
 import { count, COUNT_ENTRIES, COUNT_EXITS, COUNT_HOPS, COUNT_REFUSED, COUNT_TICKS } from "./statistics";
 
@@ -125,6 +130,16 @@ function step(record: usize, uop: usize): Stepped {
   return Stepped.LEAVE;
 }
 
+/** An exit for uncommon numbers is taken that often until the region is given up for a cautious one. */
+const UNCOMMON_LIMIT: u32 = 10_000;
+function retranslateCautiously(index: u32): void {
+  const record = regionRecord(index);
+  const head = load<u32>(<usize>load<u32>(record, REGION_ENTRIES));
+  const page = <usize>load<u32>(record, REGION_PAGES) + <usize>(head >> 12) * REGION_PAGE_SIZE;
+  setCautious(load<u32>(page, PAGE_FRAME), head & 0xfff);
+  killRegion(index);
+}
+
 /** ARENA_FLUSHES when links were last known to be good. */
 let linkedAt: u32 = 0;
 /** The arena was emptied: what exits are linked to is gone. */
@@ -186,7 +201,10 @@ export function dispatch(mark: usize): usize {
       const taken = load<u16>(exit, EXIT_TAKEN);
       if (taken != 0xffff) store<u16>(exit, taken + 1, EXIT_TAKEN);
       count(COUNT_EXITS + (<usize>type << 3), 1);
-      if (type != ExitType.STEP) break;
+      if (type != ExitType.STEP) {
+        if (taken == UNCOMMON_LIMIT && type == ExitType.MISS && load<u16>(exit, EXIT_RESUME) == UNCOMMON) retranslateCautiously(word >> 8);
+        break;
+      }
       store<i32>(FUEL, fuel);
       store<u64>(RIP_PAGE, base + pageDistance(record, load<u32>(exit, EXIT_PLACE)));
       stepped = step(record, <usize>load<u32>(exit, EXIT_UOP));

@@ -17,6 +17,9 @@
 //    56  bytes      u32  size of its function
 //    60  count      u32  guest instructions in it
 //
+//   The lists and the micro-ops that exits name are one run of bytes, which the host moves as a whole to close gaps
+//   (src/translation/tables.ts).
+//
 //   place: page index << 12 | offset in the page
 //
 //   exit, 16 bytes:
@@ -26,7 +29,7 @@
 //     7  flags      u8   how the flags are to be completed: FLAGS_MEMORY, FLAGS_DYNAMIC or a lazy kind (below)
 //     8  uop        u32  STEP: address of a copy of the micro-op (32 bytes)
 //        link       u32  STATIC, MISS, FUEL: first micro-op of the block at `place`, 0 while unknown (region/dispatch)
-//    12  resume     u16  STEP: entry to go on at when the instruction completes, NO_ENTRY if none
+//    12  resume     u16  STEP: entry to go on at when the instruction completes, NO_ENTRY if none; MISS: UNCOMMON or NO_ENTRY
 //    14  count      u16  taken so often (saturates)
 
 import { REGION_SIZE, REGIONS } from "../layout";
@@ -74,6 +77,8 @@ export const OVERLAY_CF: u32 = 0x80;
 export const FLAGS_OPERAND: u32 = 0x80;
 
 export const NO_ENTRY: u32 = 0xffff;
+/** In place of an entry in a MISS exit: a number was met that the code was not made for (translate/lower/plan). */
+export const UNCOMMON: u32 = 0xfffe;
 
 export const REGION_STATE: usize = 0;
 export const REGION_SLOT: usize = 4;

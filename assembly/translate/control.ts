@@ -1,7 +1,7 @@
 // Leaving a region, and the labels of its open blocks. An exit is an index into the region's side table; the code
 // sets L_EXIT to it and branches to the one common exit (lower/locals), so that nothing is stored on the way.
 
-import { EXIT_BACK, EXIT_LAZY, EXIT_PLACE, EXIT_RESUME, EXIT_TYPE, EXIT_UOP, ExitType, NO_ENTRY } from "../region/record";
+import { EXIT_BACK, EXIT_LAZY, EXIT_PLACE, EXIT_RESUME, EXIT_TYPE, EXIT_UOP, ExitType, NO_ENTRY, UNCOMMON } from "../region/record";
 import { L_EXIT } from "./lower/locals";
 import { isDynamic, state } from "./lower/flags";
 import { FLAGS_DYNAMIC } from "../region/record";
@@ -46,10 +46,15 @@ export function labelDepth(label: u32): void { unsigned(depthOf(label)); }
 let place: u32 = 0;
 let back: u32 = 0;
 let miss: i32 = -1;
+let uncommon: i32 = -1;
+/** All misses are of the kind that the dispatcher counts. */
+let counts: bool = false;
+export function setCounts(value: bool): void { counts = value; }
 export function beginInstruction(at: u32, left: u32): void {
   place = at;
   back = left;
   miss = -1;
+  uncommon = -1;
 }
 
 /** Writes an exit with the flags as they are here. */
@@ -83,4 +88,15 @@ function missExit(): u32 {
   if (miss < 0) miss = <i32>makeExit(ExitType.MISS, place, back);
   return miss;
 }
-export function missIf(): void { leaveIf(missExit()); }
+export function missIf(): void {
+  if (counts) missUncommonIf();
+  else leaveIf(missExit());
+}
+/** The same where a number is met that the code was not made for: the dispatcher counts these. */
+export function missUncommonIf(): void {
+  if (uncommon < 0) {
+    uncommon = <i32>makeExit(ExitType.MISS, place, back);
+    store<u16>(exitEntry(uncommon), UNCOMMON, EXIT_RESUME);
+  }
+  leaveIf(uncommon);
+}

@@ -51,12 +51,15 @@ import {
   REQUEST_SIZE,
   REQUEST_TAG,
 } from "../region/record";
+import { isCautious } from "../region/caution";
 import { resetLabels } from "./control";
 import { form, instructions, mode } from "./form";
 import { analyse, dispatches, dispatchLoops, inOrder, ordered } from "./graph";
 import { resetGroups } from "./lower/groups";
+import { flowFacts } from "./known";
 import { epilogue, prologue, resetLocals } from "./lower/locals";
 import { needs, resetNeeds } from "./lower/memory";
+import { setCautious } from "./lower/plan";
 import { rotate } from "./rotate";
 import { emitTree, flowStates, setSelf } from "./structure";
 import { append, byte, cursor, moveCursor, op, patch, TYPE_I32, unsigned, Wasm } from "./wasm";
@@ -216,6 +219,9 @@ export function translate(request: u32): i32 {
     analyse();
     flowStates();
   }
+  const cautious = isCautious(frame, offset);
+  setCautious(cautious);
+  flowFacts(!cautious);
   moveCursor(BODY);
   emitTree(0);
   const bodyLength = cursor - BODY;

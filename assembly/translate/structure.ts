@@ -36,9 +36,9 @@ import {
 } from "./control";
 import { code64 } from "./form";
 import { dispatches, inOrder, isMerge, ordered, orderOf, successor } from "./graph";
+import { checkDemands, enterNode } from "./known";
 import { pushCondition, setState, state, toDynamic, UNKNOWN } from "./lower/flags";
 import { clearGroups, restoreGroups, saveGroups, setAhead } from "./lower/groups";
-import { setFacts } from "./lower/facts";
 import { pushTaken } from "./lower/branch";
 import { isMemory } from "./lower/operand";
 import { dropTop, peekTop, pushValue } from "./lower/stack";
@@ -432,7 +432,7 @@ function emitNode(index: u32): void {
   const page = load<u32>(n, NODE_PAGE);
   const term = load<u32>(n, NODE_TERM);
   setState(load<u32>(n, NODE_STATE));
-  setFacts(0);
+  enterNode(index);
   if ((flagsOf(n) & NodeFlag.HEADER) != 0) fuelCheck(placeOf(n));
   if (count != 0) {
     get(L_FUEL);
@@ -471,6 +471,7 @@ export function emitTree(index: u32): void {
   const position = orderOf(index);
   const isLoop = index == 0 ? dispatches() : (flagsOf(node(index)) & NodeFlag.HEADER) != 0;
   if (isLoop) {
+    if (index != 0) checkDemands(index);
     blockVoid(Wasm.LOOP);
     open(index);
     clearGroups();

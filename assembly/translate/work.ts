@@ -99,6 +99,15 @@ export const EXITS_MAX: u32 = 4096;
 /** Micro-ops of STEP exits. */
 export const STEPS: usize = TRANSLATE_WORK + 0x28000;
 export const STEPS_MAX: u32 = 512;
+/** What is known about XMM registers here (lower/facts): 8 bytes each, then working data; at the starts of nodes. */
+export const CURRENT_FACTS: usize = TRANSLATE_WORK + 0x1e0000;
+export const FACTS_SIZE: u32 = 128;
+export const NODE_FACTS: usize = TRANSLATE_WORK + 0x1e1000;
+/** The same on the ways into a loop. */
+export const ENTRY_FACTS: usize = TRANSLATE_WORK + 0x1ed000;
+/** What loops demand of registers: 16 bytes per node. Nodes of the loop at hand: a byte per node. */
+export const DEMANDS: usize = TRANSLATE_WORK + 0x1f9000;
+export const LOOP_NODES: usize = TRANSLATE_WORK + 0x1fb000;
 /** Code of the function's body. */
 export const BODY: usize = TRANSLATE_WORK + 0x40000;
 export const BODY_MAX: usize = 0x1a0000;

@@ -4,27 +4,9 @@
 
 import { Scalar, Simd } from "../simd";
 import { get, i32c, op, set, vector, Wasm } from "../wasm";
-import { isKnown, learn } from "./facts";
+import { compare, compareAll, getLow, isWide, local, setLowVector, setWide, takeScalar, X, Y } from "./element";
 import { setCompared, setFlags } from "./flags";
-import {
-  checkAllOperands,
-  checkOperands,
-  compare,
-  compareAll,
-  getLow,
-  isKnownSource,
-  isWide,
-  learnSource,
-  local,
-  lowFact,
-  setLowVector,
-  setWide,
-  takeOrdinary,
-  takeScalar,
-  wholeFact,
-  X,
-  Y,
-} from "./float";
+import { checkAllOperands, checkOperands, takeOrdinary } from "./float";
 import { dst, immediate, splat64, takeSource, zero128 } from "./lanes";
 import { getXmm, setXmm, V_A, V_B, V_C } from "./locals";
 
@@ -39,17 +21,12 @@ function relation(code: u32): void {
   get(local(SECOND));
   compare(code);
 }
-export function compareScalar(u: usize, double: bool): void {
+export function compareScalar(u: usize, double: bool, plan: u32): void {
   setWide(double);
-  const to = dst(u);
-  const x = !isKnown(lowFact(), to);
-  const y = !isKnownSource(lowFact(), u);
   takeScalar(u, Y);
-  getLow(to);
+  getLow(dst(u));
   set(local(X));
-  checkOperands(x, y);
-  learn(lowFact(), to);
-  learnSource(lowFact(), u);
+  checkOperands(plan);
   get(local(X));
   set(local(FIRST));
   get(local(Y));
@@ -84,22 +61,14 @@ export function pushComparison(cc: u32): void {
 }
 
 /** CMPPS, CMPPD, CMPSS, CMPSD (forms in the order of the mandatory prefix): imm8[2:0] 0 EQ 1 LT 2 LE 3 UNORD, 2 negates. */
-export function compareMasks(u: usize, form: u32): void {
+export function compareMasks(u: usize, form: u32, plan: u32): void {
   setWide((form & 1) != 0);
   const to = dst(u);
-  if (form < 2) {
-    const x = !isKnown(wholeFact(), to);
-    const y = !isKnownSource(wholeFact(), u);
-    takeSource(u, 16, V_B);
-    getXmm(to);
-    set(V_A);
-    checkAllOperands(x, y);
-    learnSource(wholeFact(), u);
-  } else {
-    takeOrdinary(u);
-    getXmm(to);
-    set(V_A);
-  }
+  if (form < 2) takeSource(u, 16, V_B);
+  else takeOrdinary(u, plan);
+  getXmm(to);
+  set(V_A);
+  if (form < 2) checkAllOperands(plan);
   masks(immediate(u) & 7);
   if (form < 2) setXmm(to);
   else {

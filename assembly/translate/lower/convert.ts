@@ -3,26 +3,21 @@
 
 import { uopSize } from "../../decode/uop";
 import { RegionNeeds } from "../../region/record";
-import { missIf } from "../control";
+import { close, missIf } from "../control";
 import { Scalar, Simd } from "../simd";
 import { byte, get, i32c, i64c, op, set, tee, vector, Wasm } from "../wasm";
-import { Fact, learn } from "./facts";
 import {
   calculate,
-  checkAllOperands,
-  checkOperands,
-  closeIf,
+  checkAllFinite,
+  checkFinite,
   compare,
   compareAll,
   constantFloat,
-  isKnownSource,
   isNormal,
   isOdd,
   isPartial,
   isWide,
-  learnSource,
   local,
-  lowFact,
   magnitude,
   magnitudes,
   normals,
@@ -32,12 +27,14 @@ import {
   setWide,
   splat,
   takeScalar,
-  wholeFact,
   X,
-} from "./float";
+  Y,
+} from "./element";
+import { checkAllOperands, checkOperands } from "./float";
 import { dst, immediate, pushGeneral, shuffle32, takeSource, zero128 } from "./lanes";
 import { getExact, L_F32, L_F64, setRegister, setXmm, temporary, V_A, V_B, V_C } from "./locals";
 import { need } from "./memory";
+import { Plan } from "./plan";
 
 @inline function integerSize(u: usize): u32 { return uopSize(u) == 3 ? 3 : 2; }
 
@@ -74,7 +71,7 @@ function checkExtent(size: u32, precision: u32): void {
   i32c((8 << size) - precision);
   op(Wasm.I32_LT_U);
   missIf();
-  closeIf();
+  close();
 }
 /** CVTSI2SS, CVTSI2SD. */
 export function fromInteger(u: usize, double: bool): void {
@@ -105,11 +102,10 @@ function singlesFromIntegers(u: usize): void {
   vector(Simd.I32_SHR_U);
   vector(Simd.ANY_TRUE);
   missIf();
-  closeIf();
+  close();
   get(V_B);
   vector(Simd.F32_CONVERT_I32_S);
   setXmm(dst(u));
-  learn(Fact.ALL32, dst(u));
 }
 /** CVTDQ2PD. */
 function doublesFromIntegers(u: usize): void {
@@ -117,21 +113,20 @@ function doublesFromIntegers(u: usize): void {
   get(V_B);
   vector(Simd.F64_CONVERT_LOW_I32_S);
   setXmm(dst(u));
-  learn(Fact.BOTH64, dst(u));
 }
 
 // ---- to integers ----------------------------------------------------------------------------------
 
-/** R becomes the integral value of X by a rounding mode. */
+/** R becomes the integral value of Y by a rounding mode. */
 function round(mode: u32): void {
-  get(local(X));
+  get(local(Y));
   calculate(mode == 0 ? Scalar.F32_NEAREST : mode == 1 ? Scalar.F32_FLOOR : mode == 2 ? Scalar.F32_CEIL : Scalar.F32_TRUNC);
   set(local(R));
 }
-/** Pushes whether R is X, or PE is set. */
+/** Pushes whether R is Y, or PE is set. */
 function isSettled(): void {
   get(local(R));
-  get(local(X));
+  get(local(Y));
   compare(Scalar.F32_EQ);
   inexactSeen();
   op(Wasm.I32_OR);
@@ -141,7 +136,7 @@ export function toInteger(u: usize, double: bool, truncates: bool): void {
   const size = integerSize(u);
   need(RegionNeeds.FLOAT);
   setWide(double);
-  takeScalar(u, X);
+  takeScalar(u, Y);
   round(truncates ? 3 : 0);
   magnitude(R);
   if (size == 3) constantFloat(0x5f00_0000, 0x43e0_0000_0000_0000);
@@ -194,7 +189,7 @@ function toIntegers(u: usize, double: bool, truncates: bool): void {
 // ---- to integral values ---------------------------------------------------------------------------
 
 /** ROUNDPS, ROUNDPD, ROUNDSS, ROUNDSD (forms in this order): imm8  3 do not report PE | 2 mode of MXCSR, else of 1:0. */
-export function roundToIntegral(u: usize, form: u32): void {
+export function roundToIntegral(u: usize, form: u32, plan: u32): void {
   const c = immediate(u);
   const silent = (c & 8) != 0;
   const mode = (c & 4) != 0 ? 0 : c & 3;
@@ -202,7 +197,7 @@ export function roundToIntegral(u: usize, form: u32): void {
   setWide((form & 1) != 0);
   if (form < 2) {
     takeSource(u, 16, V_B);
-    checkAllOperands(false, !isKnownSource(wholeFact(), u));
+    checkAllOperands(plan);
     roundAll(mode);
     if (!silent) {
       areSettled();
@@ -211,11 +206,10 @@ export function roundToIntegral(u: usize, form: u32): void {
     }
     get(V_C);
     setXmm(dst(u));
-    learn(wholeFact(), dst(u));
     return;
   }
-  takeScalar(u, X);
-  checkOperands(!isKnownSource(lowFact(), u), false);
+  takeScalar(u, Y);
+  checkOperands(plan);
   round(mode);
   if (!silent) {
     isSettled();
@@ -228,11 +222,10 @@ export function roundToIntegral(u: usize, form: u32): void {
 // ---- between the formats --------------------------------------------------------------------------
 
 /** CVTSS2SD. */
-export function widen(u: usize): void {
+export function widen(u: usize, plan: u32): void {
   setWide(false);
   takeScalar(u, X);
-  checkOperands(!isKnownSource(Fact.LOW32, u), false);
-  learnSource(Fact.LOW32, u);
+  if ((plan & Plan.RESULT) != 0) checkFinite(X);
   get(L_F32 + X);
   op(Scalar.F64_PROMOTE_F32);
   set(L_F64 + R);
@@ -240,7 +233,7 @@ export function widen(u: usize): void {
   setLow(dst(u), R);
 }
 /** CVTSD2SS. A NaN, an infinity and what is too small are seen in the result. */
-export function narrow(u: usize): void {
+export function narrow(u: usize, plan: u32): void {
   need(RegionNeeds.FLOAT);
   setWide(true);
   takeScalar(u, X);
@@ -248,7 +241,8 @@ export function narrow(u: usize): void {
   op(Scalar.F32_DEMOTE_F64);
   set(L_F32 + R);
   setWide(false);
-  isOdd(R, 2);
+  if ((plan & Plan.RESULT) != 0) isOdd(R, 2);
+  else i32c(0);
   getExact();
   op(Wasm.I32_OR);
   openIf();
@@ -268,26 +262,24 @@ export function narrow(u: usize): void {
   op(Wasm.I32_OR);
   op(Wasm.I32_EQZ);
   missIf();
-  closeIf();
+  close();
   setLow(dst(u), R);
 }
 /** CVTPS2PD. */
-function widenBoth(u: usize): void {
-  const known = isKnownSource(Fact.ALL32, u);
+function widenBoth(u: usize, plan: u32): void {
   setWide(false);
   takeSource(u, 8, V_A);
-  if (!known) {
+  if ((plan & Plan.RESULT) != 0) {
     // The two low singles, twice.
     get(V_A);
     get(V_A);
     shuffle32(0, 1, 0, 1);
     set(V_A);
-    checkAllOperands(true, false);
+    checkAllFinite(V_A, false);
   }
   get(V_A);
   vector(Simd.F64_PROMOTE);
   setXmm(dst(u));
-  learn(Fact.BOTH64, dst(u));
 }
 /** CVTPD2PS. */
 function narrowBoth(u: usize): void {
@@ -337,9 +329,9 @@ export function isConversion(form: u32): bool {
     default: return false;
   }
 }
-export function convert(u: usize, form: u32): void {
+export function convert(u: usize, form: u32, plan: u32): void {
   switch (form) {
-    case 0x5a: return widenBoth(u);
+    case 0x5a: return widenBoth(u, plan);
     case 0x15a: return narrowBoth(u);
     case 0x5b: return singlesFromIntegers(u);
     case 0x15b: return toIntegers(u, false, false);

@@ -4,7 +4,6 @@
 
 import { FUEL, GPR, LAZY_A, LAZY_CARRY, LAZY_KIND, LAZY_RESULT, MXCSR, REGION_BASE, TABLE_READ, TABLE_WRITE, YMM } from "../../layout";
 import { code64 } from "../form";
-import { forget } from "./facts";
 import { registerChanged } from "./groups";
 import {
   blockVoid,
@@ -171,7 +170,6 @@ export function setXmm(number: u32): void {
   usedXmm |= 1 << number;
   changedXmm |= 1 << number;
   set(L_XMM + number);
-  forget(number);
 }
 /** Bit of PE in MXCSR. */
 const PE_BIT: u32 = 5;

@@ -9,9 +9,8 @@ import { Simd } from "../simd";
 import { get, i32c, op, set, vector, vectorMemory, byte, Wasm } from "../wasm";
 import { compareMasks, compareScalar } from "./compare";
 import { convert, fromInteger, isConversion, narrow, roundToIntegral, toInteger, widen } from "./convert";
-import { copyFacts } from "./facts";
 import { setFlags } from "./flags";
-import { alternate, Arithmetic, arithmetic, horizontal } from "./float";
+import { alternate, arithmetic, horizontal } from "./float";
 import {
   dst,
   immediate,
@@ -31,6 +30,7 @@ import {
 } from "./lanes";
 import { getRegister, getXmm, L_HOST, setRegister, setXmm, temporary, V_A, V_B } from "./locals";
 import { need, storeHost } from "./memory";
+import { Arithmetic, note } from "./plan";
 import {
   alignRight,
   blend,
@@ -52,7 +52,6 @@ import {
 function load(u: usize, bytes: u32, aligned: bool): void {
   pushSource(u, bytes, aligned);
   setXmm(dst(u));
-  if (!isMemory(u)) copyFacts(dst(u), src(u));
 }
 function store128(u: usize, aligned: bool): void {
   if (isMemory(u)) {
@@ -269,9 +268,9 @@ function isPlain3a(form: u32): bool {
     default: return false;
   }
 }
-function plain3a(u: usize): void {
+function plain3a(u: usize, plan: u32): void {
   switch (opcode(u)) {
-    case 0x08: case 0x09: case 0x0a: case 0x0b: return roundToIntegral(u, opcode(u) & 3);
+    case 0x08: case 0x09: case 0x0a: case 0x0b: return roundToIntegral(u, opcode(u) & 3, plan);
     case 0x0c: return blend(u, 4);
     case 0x0d: return blend(u, 8);
     case 0x0e: return blend(u, 2);
@@ -295,17 +294,17 @@ function isFloat0f(form: u32): bool {
     default: return isConversion(form);
   }
 }
-function float0f(u: usize): void {
+function float0f(u: usize, plan: u32): void {
   const form = selector(u);
   switch (form & 0xff) {
-    case 0x51: return arithmetic(u, Arithmetic.SQRT, form >> 8);
-    case 0x5d: return arithmetic(u, Arithmetic.MIN, form >> 8);
-    case 0x5f: return arithmetic(u, Arithmetic.MAX, form >> 8);
-    case 0xc2: return compareMasks(u, form >> 8);
-    case 0x7c: return horizontal(u, Arithmetic.ADD, form >> 8 == 1);
-    case 0x7d: return horizontal(u, Arithmetic.SUB, form >> 8 == 1);
-    case 0xd0: return alternate(u, form >> 8 == 1);
-    default: return convert(u, form);
+    case 0x51: return arithmetic(u, Arithmetic.SQRT, form >> 8, plan);
+    case 0x5d: return arithmetic(u, Arithmetic.MIN, form >> 8, plan);
+    case 0x5f: return arithmetic(u, Arithmetic.MAX, form >> 8, plan);
+    case 0xc2: return compareMasks(u, form >> 8, plan);
+    case 0x7c: return horizontal(u, Arithmetic.ADD, form >> 8 == 1, plan);
+    case 0x7d: return horizontal(u, Arithmetic.SUB, form >> 8 == 1, plan);
+    case 0xd0: return alternate(u, form >> 8 == 1, plan);
+    default: return convert(u, form, plan);
   }
 }
 
@@ -326,6 +325,7 @@ export function setsFlags(u: usize, o: u32): bool {
 export function lowerVector(u: usize, o: u32): bool {
   // MOVNTI needs no SSE unit.
   if (o != <u32>Op.VECTOR_0F || selector(u) != 0xc3) need(RegionNeeds.SSE);
+  const plan = note(u, o);
   switch (o) {
     case Op.VECTOR_LOAD: load(u, 16, false); return true;
     case Op.VECTOR_LOAD_A: load(u, 16, true); return true;
@@ -338,20 +338,20 @@ export function lowerVector(u: usize, o: u32): bool {
     case Op.VECTOR_STORE32: storeScalar(u, 4, 0); return true;
     case Op.VECTOR_PACKED: packed0f(u); return true;
     case Op.VECTOR_0F:
-      if (isFloat0f(selector(u))) float0f(u);
+      if (isFloat0f(selector(u))) float0f(u, plan);
       else plain0f(u);
       return true;
     case Op.VECTOR_38: plain38(u); return true;
-    case Op.VECTOR_3A: plain3a(u); return true;
-    case Op.COMISS: compareScalar(u, false); return true;
-    case Op.COMISD: compareScalar(u, true); return true;
+    case Op.VECTOR_3A: plain3a(u, plan); return true;
+    case Op.COMISS: compareScalar(u, false, plan); return true;
+    case Op.COMISD: compareScalar(u, true, plan); return true;
     case Op.CVTSI2SD: fromInteger(u, true); return true;
     case Op.CVTTSD2SI: toInteger(u, true, true); return true;
-    case Op.CVTSS2SD: widen(u); return true;
-    case Op.CVTSD2SS: narrow(u); return true;
+    case Op.CVTSS2SD: widen(u, plan); return true;
+    case Op.CVTSD2SS: narrow(u, plan); return true;
     default: {
       const k = o - <u32>Op.ADDPS;
-      arithmetic(u, k >> 2, k & 3);
+      arithmetic(u, k >> 2, k & 3, plan);
       return true;
     }
   }

@@ -12,7 +12,7 @@
 // JavaScript: npx -p node@24 node --import tsx bench/index.ts --micro
 
 import { mkdirSync, statSync, writeFileSync } from "node:fs";
-import { cpus } from "node:os";
+import { cpus, loadavg } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import type { Bits } from "../test/guest/micro/kernels.js";
@@ -66,6 +66,8 @@ const print = (line = ""): void => {
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
 const processor = pinChildren(values.cpu);
+const machine = { node: process.version, cpu: cpus()[0]?.model, cpus: cpus().length, processor, load: loadavg()[0] };
+print(`${machine.cpu}, ${machine.cpus} processors, load ${machine.load.toFixed(1)}; Node ${machine.node}`);
 const micro: Measured[] = [];
 const goals: Goal[] = [];
 if (values.micro || all) {
@@ -87,7 +89,6 @@ const calls = values.nano || all ? await measureCalls() : [];
 
 mkdirSync(at("results"), { recursive: true });
 const base = at(`results/${new Date().toISOString().replace(/[:.]/g, "-")}`);
-const machine = { node: process.version, cpu: cpus()[0]?.model, cpus: cpus().length, processor };
 const guests = micro.map(({ guest, checksum, figures }) => ({
   ...guest,
   checksum,

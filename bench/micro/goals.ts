@@ -62,7 +62,13 @@ export function microGoals(all: Results, clock: keyof Time): Goal[] {
       results.reduce((total, { figures }) => total + (figures.get(engine)?.warmUp[clock] ?? Number.NaN), 0);
     if (results.some(({ figures }) => figures.has("v86") && figures.has("ours")))
       most(`${bits}-bit: our warm-up over v86's`, [sum("ours") / sum("v86")], 0.25);
-    for (const result of results) {
+    const prototyped = results.filter(({ guest }) => PROTOTYPES[bits][guest.name] !== undefined);
+    most(
+      `${bits}-bit: the prototypes' kernels over native`,
+      ratios(prototyped, "ours", "native", "steady", clock),
+      MEAN[bits],
+    );
+    for (const result of prototyped) {
       const prototype = PROTOTYPES[bits][result.guest.name];
       if (prototype === undefined) continue;
       const name = `${bits}-bit: ${result.guest.name} over native`;

@@ -42,7 +42,7 @@ function someProfile(wide: boolean, r: Random): Profile {
   const wild = r.pick([8, 60, 400, 1_000_000]);
   if (r.oneIn(2)) return { wild, first: -10, span: 20 };
   // Just inside of what is common.
-  const border = wide ? 240 : 40;
+  const border = wide ? 256 : 32;
   return { wild, first: r.oneIn(2) ? -border : border - 10, span: r.pick([1, 10]) };
 }
 /** A number: sometimes at a border, seldom special. */
@@ -55,7 +55,7 @@ function someNumber(wide: boolean, r: Random, { wild, first, span }: Profile): n
     return sign * fraction * 2 ** (first + r.below(span));
   }
   if (r.oneIn(7)) return r.pick([Infinity, NaN, Number.MIN_VALUE, 1e-310, 1e-40, Number.MAX_VALUE, 3.4e38]) * sign;
-  const borders = wide ? [240, 480, 532, 772, 1021, 1022, 500, 126] : [40, 80, 103, 125, 126, 127, 60, 20];
+  const borders = wide ? [256, 512, 564, 820, 1021, 1022, 500, 126] : [32, 64, 87, 125, 126, 127, 55, 20];
   return sign * fraction * 2 ** ((r.oneIn(2) ? -1 : 1) * (r.pick(borders) + r.below(5) - 2));
 }
 function putNumber(view: DataView, at: number, wide: boolean, r: Random, profile: Profile): void {

@@ -31,18 +31,19 @@ import {
   Y,
 } from "./element";
 import { checkAllOperands, checkOperands } from "./float";
-import { dst, immediate, pushGeneral, shuffle32, takeSource, zero128 } from "./lanes";
-import { getExact, L_F32, L_F64, setRegister, setXmm, temporary, V_A, V_B, V_C } from "./locals";
+import { dst, immediate, pushGeneral, shuffle32, splat64, takeSource, zero128 } from "./lanes";
+import { getExact, inexactSeen, L_F32, L_F64, setRegister, setXmm, temporary, V_A, V_B, V_C } from "./locals";
 import { need } from "./memory";
 import { Plan } from "./plan";
 
 @inline function integerSize(u: usize): u32 { return uopSize(u) == 3 ? 3 : 2; }
 
-/** Pushes -1 where PE is set already, otherwise 0. */
-function inexactSeen(): void {
+/** Pushes all ones where PE is set already, otherwise zeros. */
+function inexactSeenAll(): void {
+  zero128();
+  splat64(<u64>-1);
   getExact();
-  i32c(-1);
-  op(Wasm.I32_XOR);
+  op(Wasm.SELECT);
 }
 
 // ---- from integers --------------------------------------------------------------------------------
@@ -164,8 +165,7 @@ function areSettled(): void {
   get(V_C);
   get(V_B);
   compareAll(Simd.F32_EQ);
-  inexactSeen();
-  vector(Simd.I32_SPLAT);
+  inexactSeenAll();
   vector(Simd.OR);
 }
 /** CVTPS2DQ, CVTPD2DQ and those that truncate. */
@@ -300,8 +300,7 @@ function narrowBoth(u: usize): void {
   setWide(false);
   normals(false);
   get(V_A);
-  inexactSeen();
-  vector(Simd.I32_SPLAT);
+  inexactSeenAll();
   vector(Simd.OR);
   vector(Simd.AND);
   get(V_C);

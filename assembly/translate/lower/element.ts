@@ -6,10 +6,10 @@
 
 import { close, LABEL_IF, missIf, missUncommonIf, open } from "../control";
 import { Scalar, SCALAR_F64, SCALAR_F64_COMPARE, Simd, SIMD_F64, SIMD_F64_COMPARE } from "../simd";
-import { blockVoid, byte, get, i32c, i64c, memory, op, set, vector, Wasm } from "../wasm";
-import { commonBound } from "./facts";
+import { blockVoid, byte, get, i32c, i64c, memory, op, set, tee, vector, Wasm } from "../wasm";
+import { Constant, CONSTANTS, LEAST_COMMON32, LEAST_COMMON64, UNCOMMON_BITS } from "./constants";
 import { isMemory, lane, shuffle32, splat32, splat64, src, vectorHost, zero128 } from "./lanes";
-import { getXmm, L_F32, L_F64, L_HOST, setXmm, V_A, V_B, V_C, V_D } from "./locals";
+import { getConstant, getXmm, L_F32, L_F64, L_HOST, setXmm, temporary, V_A, V_B, V_C, V_D } from "./locals";
 import { Arithmetic } from "./plan";
 
 // Locals of a scalar instruction, of the element's type: operands, result. A packed one has them in V_A, V_B, V_C.
@@ -140,11 +140,21 @@ export function isNormal(isSum: bool): void {
   op(Wasm.I32_AND);
 }
 
-/** Leaves unless a local is common: zero, or of an exponent around 1. */
+/** Leaves unless a local is common: zero, or of an exponent around 1 (constants.ts). */
 export function checkCommon(n: u32): void {
-  const bias: u32 = wide ? 1023 : 127;
-  const bound = commonBound(wide);
-  exponentIsOutside(n, bias - bound, bias + bound - 1);
+  get(local(n));
+  if (wide) {
+    op(Scalar.I64_REINTERPRET_F64);
+    i64c(32);
+    op(Wasm.I64_SHR_U);
+    op(Wasm.I32_WRAP_I64);
+  } else op(Scalar.I32_REINTERPRET_F32);
+  i32c(1);
+  op(Wasm.I32_SHL);
+  i32c(wide ? LEAST_COMMON64 : LEAST_COMMON32);
+  op(Wasm.I32_SUB);
+  i32c(UNCOMMON_BITS);
+  op(Wasm.I32_AND);
   openIf();
   isZero(n);
   op(Wasm.I32_EQZ);
@@ -271,8 +281,6 @@ export function splat(single: u32, double: u64): void {
 }
 function smallestAll(): void { splat(0x0080_0000, 0x0010_0000_0000_0000); }
 function infinityAll(): void { splat(0x7f80_0000, 0x7ff0_0000_0000_0000); }
-/** 2^exponent. */
-function powerAll(exponent: i32): void { splat(<u32>(exponent + 127) << 23, <u64>(exponent + 1023) << 52); }
 export function magnitudes(vectors: u32): void {
   get(vectors);
   calculateAll(Simd.F32_ABS);
@@ -308,24 +316,27 @@ export function normals(isSum: bool): void {
   vector(Simd.AND);
 }
 
-/** Leaves unless all elements are common. Uses V_D. */
+/** Pushes the signs of the elements on the stack, bit per element. */
+function signs(): void { vector(wide ? Simd.I64_BITMASK : Simd.I32_BITMASK); }
+/** Leaves unless all elements are common. */
 export function checkAllCommon(vectors: u32): void {
-  const bound = <i32>commonBound(wide);
-  magnitudes(vectors);
-  powerAll(-bound);
-  compareAll(Simd.F32_GE);
-  magnitudes(vectors);
-  powerAll(bound);
-  compareAll(Simd.F32_LT);
-  vector(Simd.AND);
-  set(V_D);
-  get(V_D);
-  isPartial();
+  const odd = temporary(0, 2);
+  get(vectors);
+  i32c(1);
+  vector(Simd.I16_SHL);
+  getConstant(CONSTANTS, wide ? Constant.LESS64 : Constant.LESS32);
+  vector(Simd.I16_ADD);
+  getConstant(CONSTANTS, Constant.QUARTER);
+  vector(Simd.I16_ADD_SAT_U);
+  signs();
+  tee(odd);
   openIf();
-  get(V_D);
+  get(odd);
   zeros(vectors);
-  vector(Simd.OR);
-  isPartial();
+  signs();
+  i32c(-1);
+  op(Wasm.I32_XOR);
+  op(Wasm.I32_AND);
   missUncommonIf();
   close();
 }
@@ -387,13 +398,26 @@ function areShort(a: u32, b: u32): void {
     get(b);
     vector(Simd.OR);
   }
-  splat(0xfff, 0x7ff_ffff);
-  vector(Simd.AND);
+  // Nothing in the lower half, which is 27 or 12 bits.
+  i32c(wide ? 37 : 20);
+  vector(wide ? Simd.I64_SHL : Simd.I32_SHL);
   zero128();
   vector(wide ? Simd.I64_EQ : Simd.I32_EQ);
 }
-/** The same as isExact, for the elements of V_C = V_A op V_B. */
-export function exacts(operation: u32): void {
+/** Leaves unless all elements of V_C = V_A op V_B are exact, as far as can be seen. */
+export function checkExact(operation: u32): void {
+  // Factors are mostly short, unless zero.
+  if (operation == Arithmetic.MUL) {
+    areShort(V_A, V_B);
+    isPartial();
+    openIf();
+  }
+  exacts(operation);
+  isPartial();
+  missIf();
+  if (operation == Arithmetic.MUL) close();
+}
+function exacts(operation: u32): void {
   switch (operation) {
     case Arithmetic.ADD:
       giveAll(Simd.F32_SUB, V_C, V_A, V_B);

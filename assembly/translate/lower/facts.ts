@@ -35,8 +35,8 @@ let lastNumber: u32 = 0;
 /** Stands for the memory operand of the instruction at hand. */
 export const MEMORY: u32 = 16;
 
-/** Common numbers lie between 2^-COMMON and 2^COMMON. */
-@inline export function commonBound(wide: bool): u32 { return wide ? 240 : 40; }
+/** Common numbers lie between 2^-bound and 2^bound: a quarter of all exponents, so that two bits tell. */
+@inline export function commonBound(wide: bool): u32 { return wide ? 256 : 32; }
 /** Bounds of results up to which all is well. */
 @inline export function safeBound(wide: bool): u32 { return wide ? 1021 : 125; }
 /** Bits of a significand behind its first one. */

@@ -3,10 +3,10 @@
 //
 // A region with such code needs rounding to nearest and inexact results masked (RegionNeeds.FLOAT). Nothing else of MXCSR
 // matters: FTZ, DAZ and the other masks are about subnormal numbers and exceptions, which do not get by the checks.
-// While PE is clear (L_EXACT) every result has to be exact: tier 0 sets it with the first one that is not.
+// While PE is clear every result has to be exact: tier 0 sets it with the first one that is not.
 
 import { RegionNeeds } from "../../region/record";
-import { missIf } from "../control";
+import { close, missIf } from "../control";
 import { Scalar, Simd } from "../simd";
 import { get, op, set, vector, Wasm } from "../wasm";
 import {
@@ -17,12 +17,12 @@ import {
   checkAllFinite,
   checkAllOrdinary,
   checkCommon,
+  checkExact,
   checkOrdinary,
   checkRadicand,
   checkResult,
   checkResults,
   compareAll,
-  exacts,
   getLow,
   isExact,
   isPartial,
@@ -31,7 +31,6 @@ import {
   isZero,
   local,
   missUnless,
-  missUnlessAll,
   openIf,
   R,
   setLow,
@@ -174,8 +173,8 @@ function combine(to: u32, operation: u32, plan: u32): void {
   }
   getExact();
   openIf();
-  exacts(operation);
-  missUnlessAll();
+  checkExact(operation);
+  close();
   get(V_C);
   setXmm(to);
 }

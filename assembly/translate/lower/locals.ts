@@ -3,6 +3,7 @@
 // zero-extended; 64-bit values are i64.
 
 import { FUEL, GPR, LAZY_A, LAZY_CARRY, LAZY_KIND, LAZY_RESULT, MXCSR, REGION_BASE, TABLE_READ, TABLE_WRITE, YMM } from "../../layout";
+import { PE } from "../../float/control";
 import { code64 } from "../form";
 import { registerChanged } from "./groups";
 import {
@@ -60,16 +61,22 @@ const V128_COUNT: u32 = 20;
 export const L_F64: u32 = L_XMM + V128_COUNT;
 const FLOAT_COUNT: u32 = 5;
 export const L_F32: u32 = L_F64 + FLOAT_COUNT;
-/** -1 while MXCSR.PE is clear, otherwise 0 (lower/float). */
-export const L_EXACT: u32 = L_F32 + FLOAT_COUNT;
+/** MXCSR as it was at the entry. */
+const L_MXCSR: u32 = L_F32 + FLOAT_COUNT;
+/** Constants (lower/element): what V8 knows to be constant it would make anew at every use. v128. */
+const L_CONSTANT: u32 = L_MXCSR + 1;
+const CONSTANT_COUNT: u32 = 3;
 
 /** Registers that the region touches and changes, bit per number. */
 export let used: u32 = 0;
 export let changed: u32 = 0;
 export let usedXmm: u32 = 0;
 export let changedXmm: u32 = 0;
-/** L_EXACT is read. */
+/** L_MXCSR is read. */
 let asksExactness: bool = false;
+/** Constants that are used, bit per number, and where they are kept. */
+let usedConstants: u32 = 0;
+let constants: usize = 0;
 
 export function resetLocals(): void {
   used = 0;
@@ -77,6 +84,7 @@ export function resetLocals(): void {
   usedXmm = 0;
   changedXmm = 0;
   asksExactness = false;
+  usedConstants = 0;
 }
 
 /** Opcode on W. Arithmetic and comparison opcodes of i64 follow those of i32 at fixed distances. */
@@ -171,12 +179,24 @@ export function setXmm(number: u32): void {
   changedXmm |= 1 << number;
   set(L_XMM + number);
 }
-/** Bit of PE in MXCSR. */
-const PE_BIT: u32 = 5;
-/** -1 while PE is clear, so that an inexact result would set it; otherwise 0. */
+/** Pushes 1 while PE is clear, so that an inexact result would set it, otherwise 0. */
 export function getExact(): void {
   asksExactness = true;
-  get(L_EXACT);
+  get(L_MXCSR);
+  i32c(PE);
+  op(Wasm.I32_AND);
+  op(Wasm.I32_EQZ);
+}
+/** The other way round. */
+export function inexactSeen(): void {
+  getExact();
+  op(Wasm.I32_EQZ);
+}
+/** Pushes constant n of a table of vectors. */
+export function getConstant(table: usize, n: u32): void {
+  constants = table;
+  usedConstants |= 1 << n;
+  get(L_CONSTANT + n);
 }
 
 // ---- prologue and exit ----------------------------------------------------------------------------
@@ -194,7 +214,7 @@ function run(cell: usize, code: u32, local: u32): void {
 export function prologue(): void {
   // A conversion from memory to a general register needs their locals and no vector register.
   const vectors = usedXmm != 0 || asksExactness;
-  unsigned(vectors ? 7 : 3);
+  unsigned(vectors ? 8 : 3);
   declare(W_COUNT, code64 ? TYPE_I64 : TYPE_I32);
   declare(I32_COUNT, TYPE_I32);
   declare(I64_COUNT, TYPE_I64);
@@ -203,6 +223,7 @@ export function prologue(): void {
     declare(FLOAT_COUNT, TYPE_F64);
     declare(FLOAT_COUNT, TYPE_F32);
     declare(1, TYPE_I32);
+    declare(CONSTANT_COUNT, TYPE_V128);
   }
   const load = code64 ? Wasm.I64_LOAD : Wasm.I32_LOAD;
   for (let n: u32 = 0; n < 16; n++) if (((used >> n) & 1) != 0) run(GPR + (<usize>n << 3), load, L_GPR + n);
@@ -220,15 +241,12 @@ export function prologue(): void {
     vectorMemory(0, <u32>YMM + (n << 5));
     set(L_XMM + n);
   }
-  if (asksExactness) {
-    loadCell(Wasm.I32_LOAD, MXCSR);
-    i32c(PE_BIT);
-    op(Wasm.I32_SHR_U);
-    i32c(1);
-    op(Wasm.I32_AND);
-    i32c(1);
-    op(Wasm.I32_SUB);
-    set(L_EXACT);
+  if (asksExactness) run(MXCSR, Wasm.I32_LOAD, L_MXCSR);
+  for (let n: u32 = 0; n < CONSTANT_COUNT; n++) {
+    if (((usedConstants >> n) & 1) == 0) continue;
+    i32c(0);
+    vectorMemory(0, <u32>constants + (n << 4));
+    set(L_CONSTANT + n);
   }
   blockVoid(Wasm.BLOCK);
 }

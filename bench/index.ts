@@ -53,6 +53,7 @@ function oneOf<T extends string>(text: string, choices: readonly T[], what: stri
   return choice;
 }
 
+const CORE_BYTES = 400_000;
 const all = !values.micro && !values.macro && !values.boot && !values.nano;
 const runs = count(values.runs, "runs");
 const rounds = values.rounds === undefined ? undefined : count(values.rounds, "rounds");
@@ -84,6 +85,7 @@ goals.push(...events.flatMap((event) => event.goals));
 const boots = values.boot ? await compareBoots({ names, engines: chosen, runs, clock, print }) : undefined;
 goals.push(...(boots?.goals ?? []));
 const coreBytes = statSync(at("../build/ringfence.wasm")).size;
+goals.push({ name: "core, bytes of wasm", value: coreBytes, goal: "< 400 KB", met: coreBytes < CORE_BYTES });
 printGoals(goals, print);
 const calls = values.nano || all ? await measureCalls() : [];
 

@@ -1,7 +1,7 @@
 // What the micro kernels are measured against: geometric means over the kernels that do not wait for memory, the
 // prototypes of the translator's design on single ones, the best of the other engines.
 
-import { geometricMean, type Measured } from "../engine/measure.js";
+import { geometricMean, type Measured, median } from "../engine/measure.js";
 import type { Time } from "../engine/protocol.js";
 import type { MicroGuest } from "./compare.js";
 
@@ -82,6 +82,22 @@ export function microGoals(all: Results, clock: keyof Time): Goal[] {
         most(`${bits}-bit: ${name} 2^n apart over others`, [power / other], ALIASING);
     }
   }
+  return [...goals, ...readyGoals(all)];
+}
+
+/** How soon an engine can execute, and what a second partition costs in the same process: wall time, in milliseconds. */
+function readyGoals(all: Results): Goal[] {
+  const of = (engine: string, figure: "readyMs" | "secondMs"): number => {
+    const known = all.flatMap(({ figures }) => figures.get(engine)?.[figure] ?? []);
+    return known.length === 0 ? Number.NaN : median(known);
+  };
+  const [ready, second, theirs] = [of("ours", "readyMs"), of("ours", "secondMs"), of("v86", "readyMs")];
+  const goals: Goal[] = [];
+  const below = (name: string, value: number, limit: number, what: string): void => {
+    if (!Number.isNaN(value) && !Number.isNaN(limit)) goals.push({ name, value, goal: what, met: value < limit });
+  };
+  below("ready to execute, ms", ready, theirs, `< v86's ${theirs.toFixed(0)}`);
+  below("second partition, ms", second, ready / 2, "a fraction of the first");
   return goals;
 }
 

@@ -48,6 +48,8 @@ export class Context {
   readonly sites: { label: Label; mask: number }[] = [];
   /** Only instructions that cannot fault. */
   calm = false;
+  /** Where memory operands go, instead of anywhere. */
+  aim: ((size: number, align: number) => number) | undefined;
   /** Code of now runs in ring 3 though the program does not. */
   ring: 0 | 3;
   /** What must be added to an offset to get an address in the code segment of now. */
@@ -166,6 +168,7 @@ export class Context {
   /** An offset in the data window for an operand of so many bytes. */
   target(size: number, align: number): number {
     const { random } = this;
+    if (this.aim !== undefined && !random.oneIn(30)) return this.aim(size, align);
     if (!this.calm && random.oneIn(40)) {
       // Absent, read-only, or across the edge of one; next to what is mapped twice.
       const page = random.pick([ABSENT, ABSENT, READ_ONLY, READ_ONLY, DATA_ALIAS]);

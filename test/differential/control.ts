@@ -146,13 +146,13 @@ function countedLoop(ctx: Context, body: Body, count: number): Statement {
 }
 
 /** Walks the pointer through memory up to an end. */
-function pointerLoop(ctx: Context, body: Body, count: number): Statement {
+export function pointerLoop(ctx: Context, body: Body, count: number): Statement {
   const { random, mode } = ctx;
   if (ctx.pointer >= 0 || (!ctx.short && mode === 16)) return memoryLoop(ctx, body, count);
   const register = reserve(ctx, [3, 5, 6, 7, 8, 12, 13, 15]);
   if (register < 0) return memoryLoop(ctx, body, count);
   const step = random.pick([1, 2, 4, 4, 8, 16, 16, 20]);
-  const first = DATA + 0x200 + (random.below(0x2000) & -16);
+  const first = ctx.aim?.(0x200, 16) ?? DATA + 0x200 + (random.below(0x2000) & -16);
   const outer = { pointer: ctx.pointer, aligned: ctx.pointerAligned };
   // 16-bit addresses know BX and BP, or SI and DI without an index.
   ctx.pointer = mode === 16 && register > 5 ? -1 : register;

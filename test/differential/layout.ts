@@ -17,8 +17,10 @@ export const POOL_FIRST = 32;
 export const CODE_SIZE = 0x4000;
 export const CODE_ALIAS = 0x4000;
 export const DATA = 0x8000;
-/** End of what random stores aim at. */
-export const DATA_END = 0xac00;
+/** End of what random stores aim at; behind it, ordinary floating-point numbers. */
+export const DATA_END = 0xa400;
+export const NUMBERS = 0xa400;
+export const NUMBERS_END = 0xac00;
 /** Loop counters and the like, 8 bytes each. */
 export const SLOTS = 0xac00;
 export const SLOTS_END = 0xad00;

@@ -10,6 +10,7 @@ import { type Assembled, assembleWith, type Emitter, Label } from "./emitter.js"
 import { randomInstruction, statement } from "./instruction.js";
 import { CODE_ALIAS, CODE_SIZE, PageFault, POOL_FIRST, RAM_PAGES, STACK_TOP, Vector, WINDOW_PAGES } from "./layout.js";
 import * as modes from "./modes.js";
+import { numeric, someNumbers } from "./numeric.js";
 import * as paging from "./paging.js";
 import * as selfmodify from "./selfmodify.js";
 import { strings } from "./strings.js";
@@ -27,6 +28,8 @@ export interface Program {
   readonly placement: Placement;
   readonly registers: readonly bigint[];
   readonly flags: number;
+  /** Content of the window from NUMBERS on. */
+  readonly numbers: Uint8Array;
   /** XMM0-15, as 256 bytes, and MXCSR. */
   readonly vectors: Uint8Array;
   readonly mxcsr: number;
@@ -67,6 +70,7 @@ function kinds(prepared: Prepared, placement: Placement, random: Random): Kind[]
   add(2, control.computedJump);
   add(5, control.call, control.stack);
   if (random.oneIn(2)) add(3, strings);
+  if (random.oneIn(3)) add(random.oneIn(2) ? 4 : 20, numeric);
   // What ends blocks, drops regions or leaves for the run loop: of each sort in some programs only, and there often in
   // some of the rounds only, or nothing would stay translated for long.
   const seldom = (kind: Kind): Kind => (random.oneIn(4) ? kind : (ctx, body) => control.rarely(ctx, kind(ctx, body)));
@@ -184,6 +188,8 @@ export function generate(prepared: Prepared, random: Random): Program {
   const view = new DataView(vectors.buffer);
   for (let i = 0; i < 16; i++)
     fillElements(view, i * 16, 16, random.pick(["f64", "f32", "f64", "i32", "i64", "i8"]), random);
+  const numbers = someNumbers(random);
+  if (random.oneIn(2)) vectors.set(numbers.subarray(random.below(64) * 8).subarray(0, 256));
   const period = random.oneIn(3) ? 40 + random.below(1200) : 0;
   const site = ctx.sites.length > 0 && random.oneIn(3) ? random.pick(ctx.sites) : undefined;
   const stops = stopsOf(random);
@@ -199,6 +205,7 @@ export function generate(prepared: Prepared, random: Random): Program {
     controls: controlsOf(prepared, random),
     placement,
     registers,
+    numbers,
     flags:
       2 |
       (random.u32() & 0x8d5) |

@@ -7,7 +7,7 @@ import { Exit, Machine, Seg } from "../engine/harness.js";
 import { assembleFragment } from "../guest/assemble.js";
 import type { Random } from "../oracle/random.js";
 import type { Assembled } from "./emitter.js";
-import { CODE_SIZE, RAM_PAGES, System, Variable, Vector } from "./layout.js";
+import { CODE_SIZE, NUMBERS, RAM_PAGES, System, Variable, Vector } from "./layout.js";
 import type { Program } from "./program.js";
 import { hasTranslator, Tier1 } from "./tier1.js";
 import { enter, limit, type Prepared, place, prepare, type World } from "./world.js";
@@ -162,6 +162,7 @@ export function imageOf(program: Program, assembled: Assembled): Uint8Array {
     image.set(code.subarray(page << 12, (page + 1) << 12), own << 12);
   }
   image.set(lengths, System.LENGTHS);
+  image.set(program.numbers, (placement.frames[0][NUMBERS >> 12]! << 12) | (NUMBERS & 0xfff));
   for (const { offset, size, value } of words) {
     const at = (placement.frames[0][offset >> 12]! << 12) | (offset & 0xfff);
     if (size === 2) view.setUint16(at, Number(value & 0xffffn), true);

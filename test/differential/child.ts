@@ -2,6 +2,7 @@
 // prints a line for each block of them, so that the parent sees a hang. A difference is looked into at once.
 
 import { parseArgs } from "node:util";
+import { setFlagsFromString } from "node:v8";
 import { Statistics } from "./differential.js";
 import { locate, minimise } from "./minimise.js";
 import { Pair } from "./pair.js";
@@ -19,6 +20,8 @@ const { values } = parseArgs({
     seed: { type: "string", default: "1" },
     /** Findings that are made small and printed in full. */
     findings: { type: "string", default: "3" },
+    /** Regions are compiled by the optimising compiler from the beginning: slow. */
+    optimize: { type: "boolean", default: false },
   },
 });
 const first = Number(values.first);
@@ -27,6 +30,7 @@ const seed = Number(values.seed);
 let findings = Number(values.findings);
 
 let pair = new Pair();
+if (values.optimize) setFlagsFromString("--no-liftoff");
 const statistics = new Statistics();
 
 /** Tells of a failure; by itself if it shows by itself, otherwise with as many programs before it as it takes. */

@@ -56,11 +56,17 @@ export interface Found {
 }
 
 /** Runs programs in a process of their own. */
-export async function differential(first: number, count: number, seed: number, findings = 3): Promise<Found> {
+export async function differential(
+  first: number,
+  count: number,
+  seed: number,
+  { findings = 3, optimize = false } = {},
+): Promise<Found> {
   const statistics = new Statistics();
   const failures: string[] = [];
   const numbers = { first, count, seed, findings };
   const options = Object.entries(numbers).flatMap(([name, value]) => [`--${name}`, String(value)]);
+  if (optimize) options.push("--optimize");
   const outcome = await watch(script, options, (line) => {
     if (!line.startsWith("DONE ")) return false;
     statistics.merge(JSON.parse(line.slice(5)));

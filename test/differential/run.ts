@@ -1,5 +1,5 @@
 // npm run differential -- [--programs N] [--seed S] [--first I] [--jobs J]: N programs (default 1,000,000), interpreted
-// and translated; --one I looks at a single one, -v with its listing.
+// and translated, with --optimize by V8's optimising compiler alone; --one I looks at a single one, -v with its listing.
 
 import { parseArgs } from "node:util";
 import { differential, Statistics } from "./differential.js";
@@ -20,6 +20,8 @@ const { values } = parseArgs({
     findings: { type: "string", default: "3" },
     /** Largest piece of a stretch on the translated side, instead of the program's own. */
     slices: { type: "string" },
+    /** Optimised code only. */
+    optimize: { type: "boolean", default: false },
     /** Leaves the program as it is. */
     whole: { type: "boolean", default: false },
     verbose: { type: "boolean", short: "v" },
@@ -59,7 +61,8 @@ async function many(): Promise<void> {
       const first = next;
       const count = Math.min(SHARE, end - first);
       next += count;
-      const found = await differential(first, count, seed, Number(values.findings));
+      const { optimize } = values;
+      const found = await differential(first, count, seed, { findings: Number(values.findings), optimize });
       statistics.merge(found.statistics);
       for (const line of found.failures) {
         if (line.startsWith("FAIL") || line.startsWith("hang") || line.startsWith("process")) failures++;

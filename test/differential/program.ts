@@ -15,6 +15,7 @@ import * as paging from "./paging.js";
 import * as selfmodify from "./selfmodify.js";
 import { strings } from "./strings.js";
 import { type Controls, NO_LIMITS, type Placement, type Prepared } from "./world.js";
+import { x87 } from "./x87.js";
 
 export interface Program {
   readonly prepared: Prepared;
@@ -71,6 +72,7 @@ function kinds(prepared: Prepared, placement: Placement, random: Random): Kind[]
   add(5, control.call, control.stack);
   if (random.oneIn(2)) add(3, strings);
   if (random.oneIn(3)) add(random.oneIn(2) ? 4 : 20, numeric);
+  if (random.oneIn(5)) add(random.oneIn(2) ? 4 : 20, x87);
   // What ends blocks, drops regions or leaves for the run loop: of each sort in some programs only, and there often in
   // some of the rounds only, or nothing would stay translated for long.
   const seldom = (kind: Kind): Kind => (random.oneIn(4) ? kind : (ctx, body) => control.rarely(ctx, kind(ctx, body)));

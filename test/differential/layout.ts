@@ -45,8 +45,11 @@ export const System = {
   HANDLERS64: 0x5800,
   VARIABLES: 0x6000,
   RING0_STACK: 0x7ff0,
-  TABLES_A: 0x8000,
-  TABLES_B: 0x10000,
+  /** Seven pages each, off the round addresses that stray stores go to. */
+  TABLES_A: 0x9000,
+  TABLES_A_END: 0x10000,
+  TABLES_B: 0x11000,
+  TABLES_B_END: 0x18000,
   /** Length of the instruction at each offset of the code, for handlers that step over it. */
   LENGTHS: 0x18000,
   PRELUDE: 0x1c000,

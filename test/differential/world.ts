@@ -144,7 +144,9 @@ function putPaging(m: Machine, world: World, first: number): { root: number; ent
   for (let page = 0; page < RAM_PAGES; page++) {
     const at = page * 4096;
     // The page tables themselves are open to ring 3: its programs change them too.
-    const open = world.kind === "v86" || (at >= System.TABLES_A && at < System.LENGTHS);
+    const isTable =
+      (at >= System.TABLES_A && at < System.TABLES_A_END) || (at >= System.TABLES_B && at < System.TABLES_B_END);
+    const open = world.kind === "v86" || isTable;
     tables.map(BigInt(at), at, open ? USER_PAGE : Pte.P | Pte.W);
   }
   for (let page = 0; page < WINDOW_PAGES; page++)

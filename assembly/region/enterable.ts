@@ -5,7 +5,7 @@
 // The look-up sets no accessed bit: a page that the guest has not touched yet keeps the region closed, since executing
 // it could not be told from having touched it. A refusal is remembered like a success, and tried again now and then.
 
-import { CONTEXT_STALE, CR0, CR4, FETCH_TAG, MODE, MXCSR, SYSTEM_FLAGS, TRANSLATION_STATISTICS } from "../layout";
+import { CONTEXT_STALE, CR0, CR4, FETCH_TAG, MODE, MXCSR, SYSTEM_FLAGS, TRANSLATION_STATISTICS, X87_CONTROL, X87_STATUS } from "../layout";
 import { MODE_CODE, MODE_CODE64 } from "../decode/mode";
 import { peekFrame } from "../mmu/fetch";
 import { segAttributes, segBase, segLimit } from "../vcpu/state";
@@ -32,6 +32,10 @@ const RETRY: u32 = 64;
 /** RC and PM of MXCSR, and what they must be: to nearest, masked. */
 const MXCSR_FORM: u32 = 0x7000;
 const MXCSR_FAST: u32 = 0x1000;
+/** PC and PM of the x87 control word, which must be all set. */
+const CONTROL_FORM: u32 = 0x320;
+/** ES of its status word. */
+const STATUS_ES: u32 = 0x80;
 /** Bytes of the largest operand of a region's instructions. */
 const LARGEST_OPERAND: u32 = 16;
 
@@ -39,6 +43,10 @@ function areMet(needs: u32): bool {
   if ((needs & (RegionNeeds.SSE | RegionNeeds.FLOAT)) != 0) {
     if ((load<u64>(CR0) & (CR0_EM | CR0_TS)) != 0 || (load<u64>(CR4) & CR4_OSFXSR) == 0) return false;
     if ((needs & RegionNeeds.FLOAT) != 0 && (load<u32>(MXCSR) & MXCSR_FORM) != MXCSR_FAST) return false;
+  }
+  if ((needs & RegionNeeds.X87) != 0) {
+    if ((load<u64>(CR0) & (CR0_EM | CR0_TS)) != 0 || (load<u16>(X87_STATUS) & STATUS_ES) != 0) return false;
+    if ((load<u16>(X87_CONTROL) & CONTROL_FORM) != CONTROL_FORM) return false;
   }
   let seg: u32 = 0;
   for (let bits = needs >> RegionNeeds.SEGMENT_SHIFT; bits != 0; bits >>= 1) {

@@ -49,6 +49,8 @@ export const enum RegionNeeds {
   SSE = 1,
   /** MXCSR rounds to nearest and masks inexact results (translate/lower/float says why this is enough). */
   FLOAT = 2,
+  /** The x87 is available, no exception is pending, precision is 64 bits and inexact results are masked. */
+  X87 = 4,
   /** Bit 8 + n: segment n is usable and in protected mode an expand-up data segment open to writes, with room for any operand. */
   SEGMENT_SHIFT = 8,
 }

@@ -89,9 +89,14 @@ function missExit(): u32 {
   return miss;
 }
 export function missIf(): void {
+  if (dry) return;
   if (counts) missUncommonIf();
   else leaveIf(missExit());
 }
+/** Code is written only to see what it does to the translator's own state: it makes no exits. */
+let dry: bool = false;
+export function setDry(value: bool): void { dry = value; }
+export function isDry(): bool { return dry; }
 /** The same where a number is met that the code was not made for: the dispatcher counts these. */
 export function missUncommonIf(): void {
   if (uncommon < 0) {

@@ -72,6 +72,7 @@ import { flowFacts } from "./known";
 import { epilogue, prologue, resetLocals } from "./lower/locals";
 import { needs, resetNeeds } from "./lower/memory";
 import { setCautious } from "./lower/plan";
+import { flowStack } from "./lower/x87/flow";
 import { rotate } from "./rotate";
 import { emitTree, flowStates, setSelf } from "./structure";
 import { append, byte, cursor, moveCursor, op, patch, TYPE_I32, unsigned, Wasm } from "./wasm";
@@ -234,6 +235,7 @@ export function translate(request: u32): i32 {
   const cautious = isCautious(frame, offset);
   setCautious(cautious);
   flowFacts(!cautious);
+  flowStack();
   moveCursor(BODY);
   emitTree(0);
   const bodyLength = cursor - BODY;

@@ -41,6 +41,8 @@ import { pushCondition, setState, state, toDynamic, UNKNOWN } from "./lower/flag
 import { clearGroups, restoreGroups, saveGroups, setAhead } from "./lower/groups";
 import { pushTaken } from "./lower/branch";
 import { isMemory } from "./lower/operand";
+import { conformStack, enterStack } from "./lower/x87/flow";
+import { setStackState, stackState } from "./lower/x87/stack";
 import { dropTop, peekTop, pushValue } from "./lower/stack";
 import {
   arithmeticW,
@@ -143,11 +145,14 @@ function fuelCheck(place: u32): void {
 /** Goes to a target of the dispatch node. */
 function dispatchTo(index: u32): void {
   const n = node(index);
+  const stack = stackState();
+  conformStack(index);
   toDynamic();
   fuelCheck(placeOf(n));
   i32c(load<i32>(n, NODE_ENTRY));
   set(L_ENTRY);
   branchTo(0);
+  setStackState(stack);
 }
 
 /** Bytes from the head page's start. */
@@ -182,6 +187,7 @@ function follow(index: u32, k: u32): void {
   const n = node(index);
   const to = successor(index, k);
   const before = state;
+  const stack = stackState();
   if (to < 0) {
     if (k == 0) leaveFor(load<i32>(n, NODE_TARGET_PAGE), load<u32>(n, NODE_TARGET_OFFSET));
     else leaveFor(load<i32>(n, NODE_NEXT_PAGE), load<u32>(n, NODE_NEXT_OFFSET));
@@ -189,6 +195,7 @@ function follow(index: u32, k: u32): void {
   else {
     if (load<u32>(node(to), NODE_STATE) == FLAGS_DYNAMIC) toDynamic();
     else if (load<u32>(node(to), NODE_STATE) != state) giveUp();
+    conformStack(to);
     if (orderOf(to) <= orderOf(index) || isMerge(to)) branchTo(to);
     else {
       // The one way here: what its accesses have checked holds on.
@@ -198,6 +205,7 @@ function follow(index: u32, k: u32): void {
     }
   }
   setState(before);
+  setStackState(stack);
 }
 
 // ---- terminators ----------------------------------------------------------------------------------
@@ -433,6 +441,7 @@ function emitNode(index: u32): void {
   const term = load<u32>(n, NODE_TERM);
   setState(load<u32>(n, NODE_STATE));
   enterNode(index);
+  enterStack(index);
   if ((flagsOf(n) & NodeFlag.HEADER) != 0) fuelCheck(placeOf(n));
   if (count != 0) {
     get(L_FUEL);

@@ -17,6 +17,7 @@
 //    64  state     u32  flag state at its start (lower/flags)
 //    68  tableFrom u32  first candidate of an indirect jump | 72 spare
 //    80  returns   u64  return sites that a RET in it may go to, by index
+//    88  stack     u32  x87 stack at its start (lower/x87/stack)
 
 import { TRANSLATE_WORK } from "../layout";
 
@@ -40,6 +41,7 @@ export const NODE_FORWARD: usize = 56;
 export const NODE_ENTRY: usize = 60;
 export const NODE_STATE: usize = 64;
 export const NODE_RETURNS: usize = 80;
+export const NODE_STACK: usize = 88;
 
 /** How a node ends. */
 export const enum Term {

@@ -445,6 +445,7 @@ export const RegionState = {
 export const RegionNeeds = {
   SSE: 1,
   FLOAT: 2,
+  X87: 4,
   SEGMENT_SHIFT: 8,
 } as const;
 export const ExitType = {

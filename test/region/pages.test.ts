@@ -269,6 +269,29 @@ describe("segments and modes", () => {
     }
   });
 
+  test("needs of x87 code: CR0.EM, CR0.TS, nothing pending, 64 bits of precision, inexact results masked", () => {
+    const cases: [bigint, number, number, boolean][] = [
+      [0n, 0x37f, 0x3f, true],
+      [0n, 0xf7f, 0, true],
+      [0n, 0x320, 0, true],
+      [4n, 0x37f, 0, false],
+      [8n, 0x37f, 0, false],
+      [0n, 0x37f, 0x80, false],
+      [0n, 0x27f, 0, false],
+      [0n, 0x07f, 0, false],
+      [0n, 0x35f, 0, false],
+    ];
+    for (const [cr0, control, status, open] of cases) {
+      const w = world();
+      make(w.m, { ...region(), needs: L.RegionNeeds.X87 });
+      w.m.setControls(0x8000_0011n | cr0, BigInt(TABLES), 0n, 0n, 0);
+      w.m.u8.set([control & 0xff, control >> 8, status & 0xff, status >> 8], L.X87_CONTROL);
+      w.m.core.refresh();
+      w.finish();
+      expect(entries(w) > 0, `${cr0} ${control} ${status}`).toBe(open);
+    }
+  });
+
   test("code whose accesses are checked for alignment is neither translated nor reported", () => {
     const w = world();
     w.m.set32(L.HOT_THRESHOLD, 10);

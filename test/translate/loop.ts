@@ -111,6 +111,8 @@ export interface Loop {
   /** Where the first row lies: not 0 makes memory operands misaligned. */
   readonly offset: number;
   readonly mxcsr: number;
+  /** Bytes in front of where rBP points. */
+  readonly control?: Uint8Array;
 }
 
 export interface LoopOptions {
@@ -210,9 +212,13 @@ export class LoopMachine {
     m.setGpr(6, BigInt(INPUT + loop.offset));
     m.setGpr(7, BigInt(OUTPUT));
     m.set32(L.MXCSR, loop.mxcsr);
+    m.u8.fill(0, L.X87, L.X87 + 128);
+    m.u8.fill(0, L.X87_CONTROL, L.MXCSR);
+    m.u8.set([0x7f, 0x03], L.X87_CONTROL);
     const input = new Uint8Array(PAGES * 4096);
     input.set(loop.input.subarray(0, input.length - ROW - loop.offset), loop.offset);
     new DataView(input.buffer).setUint32(input.length - ROW, loop.mxcsr, true);
+    if (loop.control !== undefined) input.set(loop.control, input.length - ROW - loop.control.length);
     this.pages(FRAME.input, input);
     this.pages(FRAME.output, new Uint8Array(PAGES * 4096));
     m.poke(FRAME.code, loop.code);
@@ -242,6 +248,8 @@ export class LoopMachine {
       `rip ${m.get64(L.RIP).toString(16)} ticks ${m.get64(L.TICKS)} flags ${m.core.rflags().toString(16)}`,
       `mxcsr ${m.get32(L.MXCSR).toString(16)} exit ${m.get32(L.EXIT_SELECTOR)}`,
     ];
+    lines.push(`x87 ${hex(L.X87_CONTROL, 5)} ${hex(L.X87_OPCODE, 22)}`);
+    for (let n = 0; n < 8; n++) lines.push(`st ${n} ${hex(L.X87 + n * 16, 10)}`);
     for (let n = 0; n < 16; n++) lines.push(`r${n} ${m.gpr(n).toString(16)}`, `x${n} ${hex(L.YMM + n * 32, 16)}`);
     for (const [name, frames] of [
       ["in", FRAME.input],

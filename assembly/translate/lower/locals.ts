@@ -5,6 +5,7 @@
 import { FUEL, GPR, LAZY_A, LAZY_CARRY, LAZY_KIND, LAZY_RESULT, MXCSR, REGION_BASE, TABLE_READ, TABLE_WRITE, YMM } from "../../layout";
 import { PE } from "../../float/control";
 import { code64 } from "../form";
+import { declareStack, loadStack, resetStack, STACK_GROUPS, storeStack, usesX87 } from "./x87/stack";
 import { registerChanged } from "./groups";
 import {
   blockVoid,
@@ -66,6 +67,8 @@ const L_MXCSR: u32 = L_F32 + FLOAT_COUNT;
 /** Constants (lower/element): what V8 knows to be constant it would make anew at every use. v128. */
 const L_CONSTANT: u32 = L_MXCSR + 1;
 const CONSTANT_COUNT: u32 = 3;
+/** The x87 stack (lower/x87/stack). */
+const L_STACK: u32 = L_CONSTANT + CONSTANT_COUNT;
 
 /** Registers that the region touches and changes, bit per number. */
 export let used: u32 = 0;
@@ -85,6 +88,7 @@ export function resetLocals(): void {
   changedXmm = 0;
   asksExactness = false;
   usedConstants = 0;
+  resetStack(L_STACK);
 }
 
 /** Opcode on W. Arithmetic and comparison opcodes of i64 follow those of i32 at fixed distances. */
@@ -213,8 +217,8 @@ function run(cell: usize, code: u32, local: u32): void {
 /** Declarations of locals, and what a function does first. */
 export function prologue(): void {
   // A conversion from memory to a general register needs their locals and no vector register.
-  const vectors = usedXmm != 0 || asksExactness;
-  unsigned(vectors ? 8 : 3);
+  const vectors = usedXmm != 0 || asksExactness || usesX87;
+  unsigned((vectors ? 8 : 3) + (usesX87 ? STACK_GROUPS : 0));
   declare(W_COUNT, code64 ? TYPE_I64 : TYPE_I32);
   declare(I32_COUNT, TYPE_I32);
   declare(I64_COUNT, TYPE_I64);
@@ -225,6 +229,7 @@ export function prologue(): void {
     declare(1, TYPE_I32);
     declare(CONSTANT_COUNT, TYPE_V128);
   }
+  if (usesX87) declareStack();
   const load = code64 ? Wasm.I64_LOAD : Wasm.I32_LOAD;
   for (let n: u32 = 0; n < 16; n++) if (((used >> n) & 1) != 0) run(GPR + (<usize>n << 3), load, L_GPR + n);
   run(LAZY_A, load, L_FLAG_A);
@@ -248,6 +253,7 @@ export function prologue(): void {
     vectorMemory(0, <u32>constants + (n << 4));
     set(L_CONSTANT + n);
   }
+  if (usesX87) loadStack();
   blockVoid(Wasm.BLOCK);
 }
 
@@ -273,6 +279,7 @@ export function epilogue(): void {
     get(L_XMM + n);
     vectorMemory(11, <u32>YMM + (n << 5));
   }
+  if (usesX87) storeStack();
   keepWide(LAZY_A, L_FLAG_A);
   keepWide(LAZY_RESULT, L_FLAG_R);
   keep(LAZY_KIND, Wasm.I32_STORE, L_FLAG_KIND);

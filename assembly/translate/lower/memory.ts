@@ -6,7 +6,7 @@
 import { LIMIT, SEG_BASE, SEG_EFFECTIVE, SEG_LIMIT, SLOT_MASK } from "../../layout";
 import { MODE_FLAT } from "../../decode/mode";
 import { RIP_MARKER } from "../../decode/modrm";
-import { Ea, UOP_BASE, UOP_DISP, UOP_IMM, UOP_INDEX, UOP_SCALE, uopEa, uopSeg, ZERO_OFFSET } from "../../decode/uop";
+import { Ea, UOP_BASE, UOP_DISP, UOP_IMM, UOP_INDEX, UOP_SCALE, uopEa, uopLength, uopSeg, ZERO_OFFSET } from "../../decode/uop";
 import { RegionNeeds } from "../../region/record";
 import { DS, ES, FS, SS } from "../../x86/segment";
 import { missIf } from "../control";
@@ -46,6 +46,8 @@ export function need(bits: u32): void { needs |= bits; }
 /** Bytes from the head page's start to behind the instruction, for operands relative to RIP. */
 let nextRelative: i64 = 0;
 export function setNextRelative(value: i64): void { nextRelative = value; }
+/** The same to its first byte. */
+export function instructionRelative(u: usize): i64 { return nextRelative - <i64>uopLength(u); }
 
 export function canAddress(u: usize): bool {
   const form = uopEa(u);

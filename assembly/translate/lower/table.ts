@@ -9,6 +9,7 @@ import { lowerInteger } from "./integer";
 import { canAddress } from "./memory";
 import { canLowerSlow, effectOfSlow, lowerSlow } from "./slow";
 import { canLowerVector, lowerVector, setsFlags } from "./vector";
+import { canLowerX87, lowerX87, x87SetsFlags } from "./x87/instruction";
 
 @inline function plainOp(u: usize): u32 { return load<u16>(u, UOP_PLAIN); }
 
@@ -21,6 +22,7 @@ function isBranch(o: u32): bool {
 /** The instruction has a translation (branches aside, which end a node). */
 export function canLower(u: usize): bool {
   const o = plainOp(u);
+  if (o == <u32>Op.X87) return canLowerX87(u) && (uopEa(u) == Ea.REGISTER || canAddress(u));
   if (o >= <u32>Op.SLOW) return canLowerSlow(u, o);
   if (isVector(o)) {
     if (!canLowerVector(u, o)) return false;
@@ -31,6 +33,7 @@ export function canLower(u: usize): bool {
 /** Flag state behind an instruction, UNKNOWN when it leaves the flags alone. */
 export function effectOf(u: usize): u32 {
   const o = plainOp(u);
+  if (o == <u32>Op.X87) return x87SetsFlags(u) ? staticState(LazyKind.EAGER, 0) : UNKNOWN;
   if (o >= <u32>Op.SLOW) return effectOfSlow(u, o);
   if (o >= <u32>Op.ADD_RR8 && o < <u32>Op.TEST_RR8) {
     const k = o - <u32>Op.ADD_RR8;
@@ -69,6 +72,10 @@ export function effectOf(u: usize): u32 {
 /** Writes the translation of an instruction that canLower accepts. */
 export function lower(u: usize): bool {
   const o = plainOp(u);
+  if (o == <u32>Op.X87) {
+    lowerX87(u);
+    return true;
+  }
   if (o >= <u32>Op.SLOW) return lowerSlow(u, o);
   return isVector(o) ? lowerVector(u, o) : lowerInteger(u, o);
 }

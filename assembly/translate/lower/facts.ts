@@ -7,7 +7,10 @@
 // nothing has to be looked at. Where bounds are not known the operand is checked: to be *common*, which leaves room
 // for several operations, or only to be *ordinary*: zero, normal or infinite (execute/sse/element).
 //
-//   register, 8 bytes:  0 kind u16 | 2 low u16 | 4 high u16 | 6 grain u16
+// What is added up in a loop would grow beyond all bounds, but not in as many steps as a region can take: a *sum* is made of
+// addends that each keep within bounds of their own, and its upper bound allows for 2^40 of them.
+//
+//   register, 8 bytes:  0 kind u8 | 1 not 0: a sum | 2 low u16 | 4 high u16 | 6 grain u16
 //
 // Registers with the same number hold the same value: what is learned about one is known about all.
 
@@ -26,6 +29,7 @@ export const enum Kind {
   ZERO = 5,
 }
 
+const SUM: usize = 1;
 const LOW: usize = 2;
 const HIGH: usize = 4;
 const GRAIN: usize = 6;
@@ -46,8 +50,18 @@ export const MEMORY: u32 = 16;
 @inline export function wholeKind(wide: bool): u32 { return wide ? Kind.BOTH64 : Kind.ALL32; }
 @inline function isWideKind(kind: u32): bool { return kind == <u32>Kind.LOW64 || kind == <u32>Kind.BOTH64; }
 
+/** Bounds of addends; the upper one of their sums. */
+@inline function addendHigh(wide: bool): u32 { return wide ? 520 : 68; }
+@inline function addendGrain(wide: bool): u32 { return wide ? 600 : 95; }
+@inline function sumHigh(wide: bool): u32 { return addendHigh(wide) + 40; }
+
 @inline function at(number: u32): usize { return CURRENT_FACTS + (<usize>number << 3); }
-@inline export function kindOf(number: u32): u32 { return load<u16>(at(number)); }
+@inline function kindOf(number: u32): u32 { return load<u8>(at(number)); }
+@inline export function isSum(number: u32): bool { return load<u8>(at(number), SUM) != 0; }
+/** The elements of a register may be added to a sum. */
+export function isAddend(number: u32, wide: bool): bool {
+  return !isSum(number) && highOf(number) <= addendHigh(wide) && grainOf(number) <= addendGrain(wide);
+}
 @inline export function lowOf(number: u32): u32 { return load<u16>(at(number), LOW); }
 @inline export function highOf(number: u32): u32 { return load<u16>(at(number), HIGH); }
 @inline export function grainOf(number: u32): u32 { return load<u16>(at(number), GRAIN); }
@@ -59,12 +73,7 @@ export function isKnown(number: u32, kind: u32): bool {
   return known == kind + 1 && (kind == <u32>Kind.LOW64 || kind == <u32>Kind.LOW32);
 }
 /** They are known to be common. */
-export function isCommon(number: u32, kind: u32): bool {
-  if (!isKnown(number, kind)) return false;
-  const wide = isWideKind(kind);
-  const bound = commonBound(wide);
-  return lowOf(number) <= bound && highOf(number) <= bound && grainOf(number) <= bound + fractionBits(wide);
-}
+export function isCommon(number: u32, kind: u32): bool { return isKnown(number, kind) && levelAt(at(number)) == Level.COMMON; }
 
 function put(a: usize, kind: u32, low: u32, high: u32, grain: u32): void {
   store<u16>(a, kind);
@@ -82,6 +91,11 @@ function putCommon(a: usize, kind: u32): void {
   const bound = commonBound(wide);
   put(a, kind, bound, bound, bound + fractionBits(wide));
 }
+function putSum(a: usize, kind: u32): void {
+  const wide = isWideKind(kind);
+  put(a, kind, addendGrain(wide), sumHigh(wide), addendGrain(wide));
+  store<u8>(a, 1, SUM);
+}
 
 // ---- changes --------------------------------------------------------------------------------------
 
@@ -93,6 +107,11 @@ export function forget(number: u32): void { setBounds(number, Kind.NONE, 0, 0, 0
 /** The register is written with elements within bounds. */
 export function setBounds(number: u32, kind: u32, low: u32, high: u32, grain: u32): void {
   put(at(number), kind, low, high, grain);
+  renumber(number);
+}
+/** The register is written with a sum. */
+export function setSum(number: u32, kind: u32): void {
+  putSum(at(number), kind);
   renumber(number);
 }
 /** One register becomes a copy of another. */
@@ -127,26 +146,35 @@ export function storeFacts(to: usize): void { memory.copy(to, CURRENT_FACTS, FAC
 /** Nothing is known. */
 export function clearFacts(to: usize): void { memory.fill(to, 0, FACTS_SIZE); }
 
-/** What both registers' facts allow, in steps that keep the data flow finite: common, ordinary, nothing. */
+// How much is known of a value at a border, in steps that keep the data flow finite.
+const enum Level { COMMON = 0, SUM = 1, ORDINARY = 2 }
+function levelAt(a: usize): u32 {
+  const wide = isWideKind(load<u8>(a));
+  const bound = commonBound(wide);
+  const high = <u32>load<u16>(a, HIGH);
+  const grain = <u32>load<u16>(a, GRAIN);
+  if (<u32>load<u16>(a, LOW) <= bound && high <= bound && grain <= bound + fractionBits(wide)) return Level.COMMON;
+  return load<u8>(a, SUM) != 0 || (high <= addendHigh(wide) && grain <= addendGrain(wide)) ? Level.SUM : Level.ORDINARY;
+}
+function putLevel(a: usize, kind: u32, level: u32): void {
+  if (level == Level.COMMON) putCommon(a, kind);
+  else if (level == Level.SUM) putSum(a, kind);
+  else putOrdinary(a, kind);
+}
+/** What both registers' facts allow. */
 function meetRegister(into: usize, with_: usize): bool {
   const before = load<u64>(into);
-  let a = <u32>load<u16>(into);
-  const b = <u32>load<u16>(with_);
+  let a = <u32>load<u8>(into);
+  const b = <u32>load<u8>(with_);
   if (b == <u32>Kind.ZERO) return false;
-  let common = isCommonAt(with_);
+  let level = levelAt(with_);
   if (a == <u32>Kind.ZERO) a = b;
-  else common = common && isCommonAt(into);
+  else level = max(level, levelAt(into));
   let kind = a;
   if (a != b) kind = a == 0 || b == 0 || isWideKind(a) != isWideKind(b) ? <u32>Kind.NONE : lowKind(isWideKind(a));
   if (kind == 0) put(into, 0, 0, 0, 0);
-  else if (common) putCommon(into, kind);
-  else putOrdinary(into, kind);
+  else putLevel(into, kind, level);
   return load<u64>(into) != before;
-}
-function isCommonAt(a: usize): bool {
-  const wide = isWideKind(load<u16>(a));
-  const bound = commonBound(wide);
-  return <u32>load<u16>(a, LOW) <= bound && <u32>load<u16>(a, HIGH) <= bound && <u32>load<u16>(a, GRAIN) <= bound + fractionBits(wide);
 }
 /** The facts at `into` become those that hold there and at `with_`. True: they changed. */
 export function meetFacts(into: usize, with_: usize): bool {
@@ -157,9 +185,7 @@ export function meetFacts(into: usize, with_: usize): bool {
 /** The facts at an address, reduced to the same steps. */
 export function coarsen(a: usize): void {
   for (let n: usize = 0; n < FACTS_SIZE; n += 8) {
-    const kind = <u32>load<u16>(a + n);
-    if (kind == <u32>Kind.NONE || kind == <u32>Kind.ZERO) continue;
-    if (isCommonAt(a + n)) putCommon(a + n, kind);
-    else putOrdinary(a + n, kind);
+    const kind = <u32>load<u8>(a + n);
+    if (kind != <u32>Kind.NONE && kind != <u32>Kind.ZERO) putLevel(a + n, kind, levelAt(a + n));
   }
 }

@@ -12,8 +12,10 @@ import {
   fractionBits,
   grainOf,
   highOf,
+  isAddend,
   isCommon,
   isKnown,
+  isSum,
   Kind,
   learnCommon,
   learnOrdinary,
@@ -22,6 +24,7 @@ import {
   MEMORY,
   safeBound,
   setBounds,
+  setSum,
   wholeKind,
 } from "./facts";
 import { dst, immediate, isMemory, selector, src } from "./lanes";
@@ -46,6 +49,8 @@ export const enum Plan {
 let cautious: bool = false;
 export function setCautious(value: bool): void { cautious = value; }
 
+/** The result is a sum with one addend more. */
+let sum: bool = false;
 // Bounds of a result.
 let low: u32 = 0;
 let high: u32 = 0;
@@ -57,6 +62,7 @@ function combine(operation: u32, x: u32, y: u32, wide: bool): bool {
   switch (operation) {
     case Arithmetic.ADD:
     case Arithmetic.SUB:
+      sum = (isSum(x) && isAddend(y, wide)) || (isSum(y) && isAddend(x, wide));
       grain = max(grainOf(x), grainOf(y));
       low = grain;
       high = max(highOf(x), highOf(y)) + 1;
@@ -117,6 +123,13 @@ function requireCommon(number: u32, kind: u32, bit: u32): u32 {
 }
 /** Sets a register's low elements, or all of them; what is known about the others stays. */
 function setResult(number: u32, wide: bool, whole: bool): void {
+  if (sum) {
+    sum = false;
+    // Other elements would have to be those of a sum as well.
+    const known = whole || isKnown(number, wholeKind(wide));
+    setSum(number, known && (whole || isSum(number) || isAddend(number, wide)) ? wholeKind(wide) : lowKind(wide));
+    return;
+  }
   if (!whole && isKnown(number, wholeKind(wide))) {
     low = max(low, lowOf(number));
     high = max(high, highOf(number));

@@ -5,6 +5,7 @@
 //   entry, 16 bytes:  0 linear page u64 | 8 tag u32 | 12 frame u32
 //   tag:              31:8 FETCH_GENERATION (never 0) | 7:0 fetch context (vcpu/mode)
 
+import { codeWritten } from "../decode/cache";
 import {
   CONTEXT_STALE,
   CPL,
@@ -12,9 +13,14 @@ import {
   FETCH_TAG,
   FETCH_TLB,
   FETCH_TLB_ENTRIES,
+  IN_BLOCK,
+  RIP_MASK,
+  RIP_PAGE,
+  SEG_EFFECTIVE,
 } from "../layout";
 import { FETCHED, frameEntry } from "../memory/frames";
 import { frameOf } from "../memory/ranges";
+import { CS } from "../x86/segment";
 import { isCanonical } from "./tables";
 import { FETCH, UNNOTICED, USER, WALK_GPA, walk } from "./walk";
 
@@ -37,11 +43,44 @@ export const NO_TAG: u32 = 0xffff_ffff;
 /** Value of CONTEXT_STALE when only FETCH_TAG must be recomputed; the tables in force still are right. */
 const TAG_STALE: u32 = 2;
 
+/** Frame of the running code's page when the fetch TLB was voided; -1: not known. */
+let running: i32 = -1;
+
+/** Frame of the running code's page, -1 where the fetch TLB does not tell. */
+function runningFrame(): i32 {
+  const tag = load<u32>(FETCH_TAG);
+  if (tag == NO_TAG) return running;
+  const page = ((load<u64>(RIP_PAGE) + load<u64>(SEG_EFFECTIVE + (<usize>CS << 3))) & load<u64>(RIP_MASK)) >> 12;
+  const entry = FETCH_TLB + ((<usize>page & (FETCH_TLB_ENTRIES - 1)) << 4);
+  return load<u64>(entry) == page && load<u32>(entry, 8) == tag ? load<i32>(entry, 12) : -1;
+}
+
+/**
+ * What a frame was fetched for is void. Tier 0 goes on in a page until a jump leaves it: where this frame is the page that
+ * runs, its blocks become stale, so that the very next instruction is fetched anew, wherever blocks end.
+ */
+export function dropFetches(frame: u32): void {
+  if (load<u32>(IN_BLOCK) != 0) {
+    const own = runningFrame();
+    if (own == <i32>frame || own < 0) codeWritten(frame, 0, 4096);
+  }
+  bumpFetch();
+}
+/** The same where any frame may be another. */
+export function dropAllFetches(): void {
+  if (load<u32>(IN_BLOCK) != 0) {
+    const own = runningFrame();
+    if (own >= 0) codeWritten(own, 0, 4096);
+  }
+  bumpFetch();
+}
+
 /**
  * Voids the fetch TLB and the jump cache. The running context must register itself anew (vcpu/mode.refresh)
  * before it may cache anything under the new generation.
  */
 export function bumpFetch(): void {
+  running = runningFrame();
   store<u32>(FETCH_GENERATION, load<u32>(FETCH_GENERATION) + 1);
   store<u32>(FETCH_TAG, NO_TAG);
   store<u32>(CONTEXT_STALE, load<u32>(CONTEXT_STALE) | TAG_STALE);

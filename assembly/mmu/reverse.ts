@@ -8,7 +8,7 @@
 // LISTED: the slot is in its set's list of filled slots (it stays there when the slot is emptied).
 
 import { FETCHED, FRAME_REVERSE, frameEntry, frameHost } from "../memory/frames";
-import { bumpFetch } from "./fetch";
+import { dropFetches } from "./fetch";
 import { emptySlot, slotOffset, tableBytes, watchedSlot } from "./tables";
 
 export const CELL_NEXT: usize = 0;
@@ -71,6 +71,6 @@ export function dropFrame(frame: u32): void {
   const reasons = load<u32>(entry);
   if ((reasons & FETCHED) != 0) {
     store<u32>(entry, reasons & ~FETCHED);
-    bumpFetch();
+    dropFetches(frame);
   }
 }

@@ -25,7 +25,7 @@ import {
 } from "../layout";
 import { CR0_PG, CR0_WP, CR4_PAE, CR4_PSE, CR4_SMAP, CR4_SMEP, EFER_LMA, EFER_NXE } from "../x86/control";
 import { PTE_FRAME } from "../x86/pte";
-import { bumpFetch } from "./fetch";
+import { bumpFetch, dropAllFetches } from "./fetch";
 import { CELL_LINK, unlinkCell } from "./reverse";
 import { emptySlot, filledList, setBase, tableBytes } from "./tables";
 
@@ -156,7 +156,7 @@ export function flushAll(): void {
   for (let set: u32 = 0; set < load<u32>(SETS_COUNT); set++) {
     if (load<u32>(setRecord(set), RECORD_STATE) == SetState.KEYED) clear(set);
   }
-  bumpFetch();
+  dropAllFetches();
 }
 
 /** Opens or closes the A20 gate. */

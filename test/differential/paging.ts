@@ -92,7 +92,7 @@ function changeData(ctx: Context, make: Make, own: number, frames: readonly numb
 
 type Make = (form: Form | undefined, immediate: number) => Instruction;
 
-/** Changes one entry, of the code only where the page that does it is another one. */
+/** Changes one entry. */
 export function changeEntry(ctx: Context, prepared: Prepared, placement: Placement): Statement {
   const { random, mode } = ctx;
   if (ctx.world.paging === undefined || mode !== ctx.world.code) return randomInstruction(ctx);
@@ -115,11 +115,9 @@ export function changeEntry(ctx: Context, prepared: Prepared, placement: Placeme
   return statement(
     isCode ? "page table, code" : "page table",
     (e) => {
-      let page = 0;
-      if (isCode) {
-        const own = [e.here >> 12, (e.here + 0x60) >> 12];
-        page = CODE_PAGES.filter((candidate) => !own.includes(candidate))[choice & 1]!;
-      }
+      // Every other time of a page that the change itself does not lie in.
+      const elsewhere = CODE_PAGES.filter((page) => page !== e.here >> 12 && page !== (e.here + 0x60) >> 12);
+      const page = isCode ? (choice < 2 ? choice : elsewhere[choice & 1]!) : 0;
       e.emit(...variants[page]!);
       emitAll(e, touch);
     },

@@ -41,7 +41,7 @@ import { pushCondition, setState, state, toDynamic, UNKNOWN } from "./lower/flag
 import { clearGroups, restoreGroups, saveGroups, setAhead } from "./lower/groups";
 import { pushTaken } from "./lower/branch";
 import { isMemory } from "./lower/operand";
-import { conformStack, enterStack } from "./lower/x87/flow";
+import { conformStack, conformToEntries, enterStack } from "./lower/x87/flow";
 import { setStackState, stackState } from "./lower/x87/stack";
 import { dropTop, peekTop, pushValue } from "./lower/stack";
 import {
@@ -352,7 +352,10 @@ function jumpTo(local: u32): void {
     i32c(0xff);
     op(Wasm.I32_AND);
     set(L_ENTRY);
+    const stack = stackState();
+    conformToEntries();
     branchTo(0);
+    setStackState(stack);
     close();
   }
   leaveDynamic(local);

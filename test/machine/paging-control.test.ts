@@ -178,9 +178,9 @@ describe("faults of instructions with several accesses", () => {
 });
 
 describe("writes to what is being used", () => {
-  it("a store to the entry of the page that holds the code", () => {
+  it("a store to the entry of the page that holds the code shows at the next instruction", () => {
     m.setup({ paging: "32-bit" });
-    const outcome = m.run(`mov dword [${m.entryAddress(CODE)}], 0\nmov eax, cr3\nmov cr3, eax\nfault: nop`);
+    const outcome = m.run(`mov dword [${m.entryAddress(CODE)}], 0\nfault: nop\nmov eax, cr3\nmov cr3, eax\nnop`);
     expect(outcome).toMatchObject({ ...pf(0), rip: m.label("fault") });
   });
   it("a store to a higher-level entry, followed by a CR3 load", () => {

@@ -59,8 +59,10 @@ async function digests(create: (translation: Policy) => Promise<Partition>, poli
     await runTo(partition, point, policy);
     found.push(`${partition.ticks} ${partition.hash()}`);
   }
-  if (policy !== false) expect(partition.translation.regions).toBeGreaterThan(0);
-  // What is being compiled arrives some time.
+  // At higher thresholds short code without a loop is not worth a region.
+  if (policy !== false && !policy.late && policy.threshold! < 64)
+    expect(partition.translation.regions, JSON.stringify(policy)).toBeGreaterThan(0);
+  // What is being compiled arrives some time, on a fast host after the last point.
   if (policy !== false && policy.late)
     await vi.waitFor(() => expect(partition.translation.backgroundMs).toBeGreaterThan(0), 20_000);
   vi.restoreAllMocks();

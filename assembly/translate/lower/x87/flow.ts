@@ -93,3 +93,5 @@ export function flowStack(): void {
 export function enterStack(index: u32): void { setStackState(stackOf(index)); }
 /** The stack becomes as a node expects it. */
 export function conformStack(to: u32): void { turnTo(stackOf(to) & 7); }
+/** The same where any entry may follow. */
+export function conformToEntries(): void { turnTo(0); }

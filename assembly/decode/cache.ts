@@ -53,6 +53,7 @@ const COUNT: usize = 28;
 const LIVE: usize = 30;
 const HEAT: usize = 32;
 const BODY: usize = 36;
+const ASKED: usize = 40;
 
 const enum Live {
   STALE = 0,
@@ -96,6 +97,9 @@ export function findBlock(frame: u32, offset: u32, mode: u32): usize {
   store<i32>(u - HEADER, heat, HEAT);
   return heat;
 }
+/** How often the block has asked for translation. */
+@inline export function blockAsked(u: usize): u32 { return load<u32>(u - HEADER, ASKED); }
+@inline export function setBlockAsked(u: usize, times: u32): void { store<u32>(u - HEADER, times, ASKED); }
 /** The block has become hot, and nobody was told. */
 @inline export function isHot(u: usize): bool { return load<i32>(u - HEADER, HEAT) <= 0; }
 /** Lets a block become hot after `entries` entries; 0: hardly ever. */
@@ -146,6 +150,7 @@ function open(frame: u32, offset: u32, mode: u32): usize {
   store<u16>(block, Live.FOUND, LIVE);
   setBlockHeat(block + HEADER, load<u32>(HOT_THRESHOLD));
   store<u32>(block, 0, BODY);
+  store<u32>(block, 0, ASKED);
   return block;
 }
 

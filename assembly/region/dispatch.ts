@@ -31,7 +31,7 @@ import { nextRip, rip, ripOf, setRip } from "../vcpu/state";
 import { LazyKind } from "../vcpu/flags";
 import { Status } from "../vcpu/status";
 import { CF, OF } from "../x86/flags";
-import { requestBlock } from "./request";
+import { requestBlock, requestGrowth } from "./request";
 import { setCautious } from "./caution";
 import { isEnterable, meetsNeeds } from "./enterable";
 import { killRegion } from "./life";
@@ -49,6 +49,7 @@ import {
   FLAGS_DYNAMIC,
   FLAGS_MEMORY,
   FLAGS_OPERAND,
+  GROWS,
   NO_ENTRY,
   OVERLAY_CF,
   OVERLAY_CFOF,
@@ -130,6 +131,8 @@ function step(record: usize, uop: usize): Stepped {
   return Stepped.LEAVE;
 }
 
+/** Exits that lead to what the region could have had in it are taken that often until it asks to grow. */
+const GROWTH_LIMIT: u32 = 15_000;
 /** An exit for uncommon numbers is taken that often until the region is given up for a cautious one. */
 const UNCOMMON_LIMIT: u32 = 10_000;
 function retranslateCautiously(index: u32): void {
@@ -202,7 +205,8 @@ export function dispatch(mark: usize): usize {
       if (taken != 0xffff) store<u16>(exit, taken + 1, EXIT_TAKEN);
       count(COUNT_EXITS + (<usize>type << 3), 1);
       if (type != ExitType.STEP) {
-        if (taken == UNCOMMON_LIMIT && type == ExitType.MISS && load<u16>(exit, EXIT_RESUME) == UNCOMMON) retranslateCautiously(word >> 8);
+        if (taken == UNCOMMON_LIMIT && load<u16>(exit, EXIT_RESUME) == UNCOMMON) retranslateCautiously(word >> 8);
+        if (taken == GROWTH_LIMIT && load<u16>(exit, EXIT_RESUME) == GROWS) requestGrowth(record);
         break;
       }
       store<i32>(FUEL, fuel);

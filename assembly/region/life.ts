@@ -7,7 +7,7 @@ import { codeWritten, granulesOf } from "../decode/cache";
 import { Op } from "../decode/op";
 import { UOP_OP } from "../decode/uop";
 import { isTranslated, isWatched, nextPageOn, pageListEntry, regionOfPage, unwatchRegion, watchRegion } from "./watch";
-import { markRegion, unmarkRegion } from "./marks";
+import { markRegion, regionOfHead, unmarkRegion } from "./marks";
 import {
   EXIT_SIZE_BYTES,
   EXIT_TYPE,
@@ -55,7 +55,9 @@ export function installRegion(index: u32, slot: u32): bool {
   const record = regionRecord(index);
   store<u32>(record, slot, REGION_SLOT);
   store<u32>(record, RegionState.LIVE, REGION_STATE);
+  const outgrown = regionOfHead(index);
   markRegion(index);
+  if (outgrown >= 0) killRegion(outgrown);
   return true;
 }
 

@@ -105,6 +105,16 @@ export function decodeMarked(frame: u32, offset: u32, mode: u32): usize {
   return u;
 }
 
+/** The region whose mark, as of its own head, stands where this one has its head; -1: none. */
+export function regionOfHead(index: u32): i32 {
+  const record = regionRecord(index);
+  const place = entryPlace(record, 0);
+  const page = <usize>load<u32>(record, REGION_PAGES) + <usize>(place >> 12) * REGION_PAGE_SIZE;
+  const u = findBlock(load<u32>(page, PAGE_FRAME), place & 0xfff, load<u32>(record, REGION_MODE));
+  if (u == 0 || uopOp(u) != Op.REGION || (markOf(u) & 0xff) != 0) return -1;
+  return <i32>(markOf(u) >> 8);
+}
+
 /** A region has become live: marks the blocks at its entries; those that run over one are decoded again when next met. */
 export function markRegion(index: u32): void {
   const record = regionRecord(index);

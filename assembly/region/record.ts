@@ -5,7 +5,8 @@
 //     4  slot       u32  index of its function in the core's table
 //     8  reserve    u32  ticks that must be left to enter it: no path between two looks at the fuel is longer
 //    12  mode       u32  mode word of its code (decode/mode)
-//    16  pages      u32  address of its page list: {i32 page relative to the head's, u32 frame, u64 granules of 64 bytes covered} x pageCount
+//    16  pages      u32  address of its page list: {i32 page relative to the head's, u32 frame, u64 granules of 64 bytes covered} x pageCount,
+//                   behind it the table that its indirect jumps look at (translate/jumps)
 //    20  entries    u32  address of its entry list: u32 place x entryCount; entry 0 is the head
 //    24  exits      u32  address of its exit list: 16 bytes x exitCount
 //    28  exitCount  u32
@@ -29,7 +30,8 @@
 //     7  flags      u8   how the flags are to be completed: FLAGS_MEMORY, FLAGS_DYNAMIC or a lazy kind (below)
 //     8  uop        u32  STEP: address of a copy of the micro-op (32 bytes)
 //        link       u32  STATIC, MISS, FUEL: first micro-op of the block at `place`, 0 while unknown (region/dispatch)
-//    12  resume     u16  STEP: entry to go on at when the instruction completes, NO_ENTRY if none; MISS: UNCOMMON or NO_ENTRY
+//    12  resume     u16  STEP: entry to go on at when the instruction completes, NO_ENTRY if none; MISS: UNCOMMON or NO_ENTRY;
+//                   STATIC, DYNAMIC: GROWS or NO_ENTRY
 //    14  count      u16  taken so often (saturates)
 
 import { REGION_SIZE, REGIONS } from "../layout";
@@ -81,6 +83,8 @@ export const FLAGS_OPERAND: u32 = 0x80;
 export const NO_ENTRY: u32 = 0xffff;
 /** In place of an entry in a MISS exit: a number was met that the code was not made for (translate/lower/plan). */
 export const UNCOMMON: u32 = 0xfffe;
+/** In its place in an exit whose target the region could have had in it (region/request). */
+export const GROWS: u32 = 0xfffd;
 
 export const REGION_STATE: usize = 0;
 export const REGION_SLOT: usize = 4;
@@ -116,11 +120,14 @@ export const EXIT_TAKEN: usize = 14;
 
 @inline export function regionRecord(index: u32): usize { return REGIONS + <usize>index * REGION_SIZE; }
 
-//   request, 32 bytes: 0 frame u32 | 4 offset u32 | 8 mode u32 | 12 FETCH_TAG u32 | 16 RIP of the block u64 | 24 CS base u64
+//   request, 32 bytes: 0 frame u32 | 4 offset u16 | 6 asked u16: times before, REQUEST_GROWS | 8 mode u32 | 12 FETCH_TAG u32 | 16 RIP of the block u64 | 24 CS base u64
 export const REQUEST_SIZE: u32 = 32;
 export const REQUEST_FRAME: usize = 0;
 export const REQUEST_OFFSET: usize = 4;
+export const REQUEST_ASKED: usize = 6;
 export const REQUEST_MODE: usize = 8;
 export const REQUEST_TAG: usize = 12;
 export const REQUEST_RIP: usize = 16;
 export const REQUEST_BASE: usize = 24;
+/** Bit of `asked`: there is a region, and it is left for what could be in it. */
+export const REQUEST_GROWS: u32 = 0x8000;

@@ -9,6 +9,7 @@ import { JUMP_TAG, JUMP_UOP } from "../decode/jump";
 import { MODE_CODE, MODE_CODE64 } from "../decode/mode";
 import { Op } from "../decode/op";
 import { Prefix, UOP, UOP_LINK, UOP_OP, UOP_PLAIN, uopImm, uopLength, uopOffset, uopPrefix } from "../decode/uop";
+import { REGION_COUNT, regionRecord } from "../region/record";
 import { nearTerm } from "./lower/branch";
 import { canLower } from "./lower/table";
 import {
@@ -41,12 +42,12 @@ import {
 } from "./work";
 
 /** Targets of indirect jumps in a region, and how far from its head they may be, in bytes. */
-const JUMP_TARGETS_MAX: u32 = 40;
+const JUMP_TARGETS_MAX: u32 = 120;
 const JUMP_REACH: i64 = 8192;
 /** A block is cold below this share of the threshold, as a power of two. */
 const COLD_SHIFT: u32 = 5;
 /** Most instructions in a region where the host does not say. */
-const INSTRUCTIONS: u32 = 200;
+const INSTRUCTIONS: u32 = 1600;
 /** Instructions in the region. */
 export let instructions: u32 = 0;
 let limit: u32 = 0;
@@ -248,6 +249,8 @@ function addJumpTargets(): void {
   }
 }
 
+/** Entries that NODE_RETURNS has bits for. */
+const RETURNS: i32 = 64;
 /** Return sites that each RET may reach: those of the calls of its function, spread over the function's own edges. */
 function spreadReturns(): void {
   let sites: u32 = 0;
@@ -258,7 +261,7 @@ function spreadReturns(): void {
     const site = load<i32>(n, NODE_NEXT);
     if (callee < 0 || site < 0) continue;
     const entry = loadEntry(site);
-    if (entry < 0) continue;
+    if (entry < 0 || entry >= RETURNS) continue;
     const c = node(callee);
     store<u64>(c, load<u64>(c, NODE_RETURNS) | (<u64>1 << <u64>entry), NODE_RETURNS);
     sites++;
@@ -285,8 +288,8 @@ function spread(to: i32, returns: u64): bool {
   return (before | returns) != before;
 }
 
-/** Forms the region of a block. False: nothing worth it. */
-export function form(frame: u32, offset: u32, modeWord: u32, fetchTag: u32, rip: u64, base: u64): bool {
+/** Forms the region of a block, a larger one than there is if it grows. False: nothing worth it. */
+export function form(frame: u32, offset: u32, modeWord: u32, fetchTag: u32, rip: u64, base: u64, grows: bool): bool {
   mode = modeWord;
   code64 = (modeWord & MODE_CODE) == MODE_CODE64;
   tag = fetchTag;
@@ -295,8 +298,14 @@ export function form(frame: u32, offset: u32, modeWord: u32, fetchTag: u32, rip:
   instructions = 0;
   limit = load<u32>(REGION_INSTRUCTIONS) != 0 ? load<u32>(REGION_INSTRUCTIONS) : INSTRUCTIONS;
   addPage(0, frame);
-  const u = findBlock(frame, offset, mode);
-  if (u == 0 || load<u16>(u, UOP_OP) == Op.REGION || !usable(u, 0)) return false;
+  let u = findBlock(frame, offset, mode);
+  if (u == 0 || !usable(u, 0)) return false;
+  let least: u32 = 0;
+  if (load<u16>(u, UOP_OP) == Op.REGION) {
+    if (!grows) return false;
+    least = load<u32>(regionRecord(<u32>uopImm(u) >> 8), REGION_COUNT) + 1;
+    u = <usize>load<u32>(u, UOP_LINK);
+  }
   if (addNode(offset, u) < 0) return false;
   let jumps = false;
   for (let i: u32 = 1; i < nodeCount; i++) {
@@ -314,7 +323,7 @@ export function form(frame: u32, offset: u32, modeWord: u32, fetchTag: u32, rip:
     walk(i, false);
     instructions += load<u32>(node(i), NODE_COUNT);
   }
-  if (load<u32>(node(1), NODE_COUNT) == 0) return false;
+  if (load<u32>(node(1), NODE_COUNT) == 0 || instructions < least) return false;
   addFlags(node(1), NodeFlag.ENTRY);
   for (let i: u32 = 1; i < nodeCount; i++) if ((flagsOf(node(i)) & NodeFlag.ENTRY) != 0) addTarget(i);
   spreadReturns();

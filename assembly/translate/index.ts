@@ -4,6 +4,7 @@
 //
 //   form       which instructions: nodes over physical pages, into direct callees
 //   graph      order, dominators, loops; irreducible edges through one dispatch node
+//   jumps      where jumps whose target only their operand tells stay in the region
 //   structure  nested blocks and loops, edges, terminators, fuel
 //   lower/     single instructions: registers and flags in locals, memory through the lookup tables
 //   wasm       bytes
@@ -50,13 +51,16 @@ import {
   REGION_MODE,
   REGION_NEEDS,
   REGION_PAGE_COUNT,
+  REGION_PAGE_SIZE,
   REGION_PAGES,
   REGION_RESERVE,
   REGION_STATE,
   RegionState,
   regionRecord,
+  REQUEST_ASKED,
   REQUEST_BASE,
   REQUEST_FRAME,
+  REQUEST_GROWS,
   REQUEST_MODE,
   REQUEST_OFFSET,
   REQUEST_RIP,
@@ -66,8 +70,9 @@ import {
 import { isCautious } from "../region/caution";
 import { resetLabels } from "./control";
 import { form, instructions, mode } from "./form";
-import { analyse, dispatches, dispatchLoops, inOrder, ordered } from "./graph";
+import { analyse, dispatches, dispatchLoops, inOrder, ordered, orderOf, successor } from "./graph";
 import { resetGroups } from "./lower/groups";
+import { jumpBytes, resetJumps } from "./jumps";
 import { flowFacts } from "./known";
 import { epilogue, prologue, resetLocals } from "./lower/locals";
 import { needs, resetNeeds } from "./lower/memory";
@@ -83,6 +88,7 @@ import {
   exitEntry,
   flagsOf,
   node,
+  NODE_AHEAD,
   NODE_COUNT,
   NODE_OFFSET,
   NODE_PAGE,
@@ -91,6 +97,7 @@ import {
   NodeFlag,
   overflowed,
   pageCount,
+  JUMPS,
   PAGES,
   resetWork,
   stepCount,
@@ -144,16 +151,28 @@ function isEntry(frame: u32, offset: u32, modeWord: u32): bool {
   return false;
 }
 
-/** Instructions of all nodes: no way between two looks at the fuel passes one twice. */
+/** Instructions on the longest way between two looks at the fuel: loop headers and the dispatch node have them. */
 function longest(): u32 {
-  let sum: u32 = 0;
-  for (let i: u32 = 1; i < ordered; i++) sum += load<u32>(node(inOrder(i)), NODE_COUNT);
-  return sum;
+  let most: u32 = 0;
+  for (let i = <i32>ordered - 1; i > 0; i--) {
+    const index = inOrder(i);
+    let behind: u32 = 0;
+    for (let k: u32 = 0; k < 2; k++) {
+      const to = successor(index, k);
+      if (to > 0 && orderOf(to) > i && (flagsOf(node(to)) & NodeFlag.HEADER) == 0) behind = max(behind, load<u32>(node(to), NODE_AHEAD));
+    }
+    const n = node(index);
+    const length = load<u32>(n, NODE_COUNT) + behind;
+    store<u32>(n, length, NODE_AHEAD);
+    most = max(most, length);
+  }
+  return most;
 }
 
 /** Moves the side tables into the meta zone and fills the record. False: no room. */
 function record(region: u32, bytes: u32): bool {
-  const pages = pageCount * 16;
+  const list = pageCount * REGION_PAGE_SIZE;
+  const pages = list + jumpBytes();
   const entries = (targetCount * 4 + 15) & ~15;
   const exits = exitCount * EXIT_SIZE_BYTES;
   const steps = stepCount * 32;
@@ -162,7 +181,8 @@ function record(region: u32, bytes: u32): bool {
   store<u32>(META_NEXT, <u32>at + pages + entries + exits + steps);
   const r = regionRecord(region);
   memory.fill(r, 0, 64);
-  memory.copy(at, PAGES, pages);
+  memory.copy(at, PAGES, list);
+  memory.copy(at + list, JUMPS, jumpBytes());
   store<u32>(r, <u32>at, REGION_PAGES);
   store<u16>(r, pageCount, REGION_PAGE_COUNT);
   at += pages;
@@ -196,7 +216,7 @@ function record(region: u32, bytes: u32): bool {
 
 /**
  * Entering and leaving cost as much as some 30 instructions of tier 0. A function without a loop is worth it when it is
- * long; a short one will be part of its callers' regions. Where everything is to be translated there is no such question.
+ * long; a short one will be part of its callers' regions, unless it asks again. Where everything is to be translated there is no such question.
  */
 function isWorthwhile(): bool {
   if (instructions >= STRAIGHT_MIN || load<u32>(HOT_THRESHOLD) < CHOOSY) return true;
@@ -216,17 +236,19 @@ export function translate(request: u32): i32 {
   resetNeeds();
   resetGroups();
   resetLabels();
+  resetJumps();
   const frame = load<u32>(q, REQUEST_FRAME);
-  const offset = load<u32>(q, REQUEST_OFFSET);
+  const offset = <u32>load<u16>(q, REQUEST_OFFSET);
+  const asked = <u32>load<u16>(q, REQUEST_ASKED);
   const modeWord = load<u32>(q, REQUEST_MODE);
   if (isEntry(frame, offset, modeWord)) return -1;
-  if (!form(frame, offset, modeWord, load<u32>(q, REQUEST_TAG), load<u64>(q, REQUEST_RIP), load<u64>(q, REQUEST_BASE))) return -1;
+  if (!form(frame, offset, modeWord, load<u32>(q, REQUEST_TAG), load<u64>(q, REQUEST_RIP), load<u64>(q, REQUEST_BASE), (asked & REQUEST_GROWS) != 0)) return -1;
   const region = freeRegion();
   if (region < 0) return -1;
   setSelf(region);
   analyse();
   if (overflowed) return -1;
-  if (!isWorthwhile()) return -1;
+  if (asked == 0 && !isWorthwhile()) return -1;
   flowStates();
   if (rotate()) {
     analyse();

@@ -2,16 +2,11 @@
 // block that ends where its code begins, a loop header a loop; every other node stands where its one predecessor
 // ends. The dispatch node is the root: a br_table on L_ENTRY over its targets.
 
-import { FETCH_TAG, JUMP_CACHE, JUMP_CACHE_ENTRIES, RIP, SEG_LIMIT } from "../layout";
-import { JUMP_TAG, JUMP_UOP } from "../decode/jump";
+import { RIP, SEG_LIMIT } from "../layout";
 import { Op } from "../decode/op";
 import {
   UOP,
-  UOP_DISP,
   UOP_DST,
-  UOP_IMM,
-  UOP_OFFSET,
-  UOP_OP,
   UOP_PLAIN,
   uopDst,
   uopImm,
@@ -19,7 +14,7 @@ import {
   uopOffset,
   uopSize,
 } from "../decode/uop";
-import { EXIT_RESUME, EXIT_UOP, ExitType, FLAGS_DYNAMIC, NO_ENTRY } from "../region/record";
+import { EXIT_RESUME, EXIT_UOP, ExitType, FLAGS_DYNAMIC, GROWS, NO_ENTRY, REGION_PAGE_SIZE, REGION_PAGES, regionRecord } from "../region/record";
 import { CS } from "../x86/segment";
 import {
   beginInstruction,
@@ -36,6 +31,7 @@ import {
 } from "./control";
 import { code64 } from "./form";
 import { dispatches, inOrder, isMerge, ordered, orderOf, successor } from "./graph";
+import { jumpBits, jumpFactor, needJumps } from "./jumps";
 import { checkDemands, enterNode } from "./known";
 import { pushCondition, setState, state, toDynamic, UNKNOWN } from "./lower/flags";
 import { clearGroups, restoreGroups, saveGroups, setAhead } from "./lower/groups";
@@ -79,6 +75,7 @@ import {
   NODE_TERM,
   NODE_UOP,
   NodeFlag,
+  pageCount,
   pageEntry,
   pageIndex,
   stepEntry,
@@ -162,7 +159,7 @@ function dispatchTo(index: u32): void {
 function leaveFor(page: i32, offset: u32): void {
   const index = pageIndex(page);
   if (index >= 0) {
-    leave(makeExit(ExitType.STATIC, (<u32>index << 12) | offset, 0));
+    leave(growing(makeExit(ExitType.STATIC, (<u32>index << 12) | offset, 0)));
     return;
   }
   // A page that the region does not check: only the address is known.
@@ -171,15 +168,21 @@ function leaveFor(page: i32, offset: u32): void {
   constW(relative(page, offset));
   arithmeticW(Wasm.I32_ADD);
   set(target);
-  leaveDynamic(target);
+  leaveDynamic(target, true);
+}
+/** An exit to what the region could have had in it. */
+function growing(exit: u32): u32 {
+  store<u16>(exitEntry(exit), GROWS, EXIT_RESUME);
+  return exit;
 }
 /** Stores RIP from a checked target of type W and leaves. */
-function leaveDynamic(target: u32): void {
+function leaveDynamic(target: u32, grows: bool): void {
   i32c(0);
   get(target);
   if (!code64) op(Wasm.I64_EXTEND_I32_U);
   memory(Wasm.I64_STORE, <u32>RIP);
-  leave(makeExit(ExitType.DYNAMIC, 0, 0));
+  const exit = makeExit(ExitType.DYNAMIC, 0, 0);
+  leave(grows ? growing(exit) : exit);
 }
 
 /** Follows edge k of a node from the end of its code. */
@@ -280,16 +283,16 @@ function emitReturn(n: usize, size: u32, more: u32): void {
     setState(before);
     close();
   }
-  jumpTo(to);
+  jumpTo(to, false);
 }
 
-/**
- * Goes on at a W in a local: within the region where the jump cache shows one of its entries (as the dispatcher would
- * find), otherwise by leaving.
- */
-function jumpTo(local: u32): void {
+/** Goes on at a W in a local: within the region where that is one of its entries, otherwise by leaving. */
+function jumpTo(local: u32, grows: bool): void {
   if (dispatches()) {
-    const entry = temporary(4, 2);
+    needJumps();
+    const size: u32 = code64 ? 3 : 2;
+    const distance = temporary(4, size);
+    const slot = temporary(5, 3);
     toDynamic();
     blockVoid(Wasm.BLOCK);
     open(LABEL_OUT);
@@ -297,60 +300,29 @@ function jumpTo(local: u32): void {
     i32c(0);
     op(Wasm.I32_LT_S);
     branchOutIf();
-    // JUMP_CACHE + ((low ^ low >> 12) & (entries - 1)) * 16 (decode/jump).
     get(local);
-    if (code64) op(Wasm.I32_WRAP_I64);
-    tee(entry);
-    get(entry);
-    i32c(12);
-    op(Wasm.I32_SHR_U);
-    op(Wasm.I32_XOR);
-    i32c(JUMP_CACHE_ENTRIES - 1);
-    op(Wasm.I32_AND);
-    i32c(4);
-    op(Wasm.I32_SHL);
-    tee(entry);
-    memory(Wasm.I64_LOAD, <u32>JUMP_CACHE);
-    get(local);
-    if (!code64) op(Wasm.I64_EXTEND_I32_U);
-    op(Wasm.I64_NE);
-    branchOutIf();
-    get(entry);
-    memory(Wasm.I32_LOAD, <u32>(JUMP_CACHE + JUMP_TAG));
-    loadCell(Wasm.I32_LOAD, FETCH_TAG);
-    op(Wasm.I32_NE);
-    branchOutIf();
-    get(entry);
-    memory(Wasm.I32_LOAD, <u32>(JUMP_CACHE + JUMP_UOP));
-    tee(entry);
-    memory(Wasm.I32_LOAD16_U, <u32>UOP_OP);
-    i32c(Op.REGION);
-    op(Wasm.I32_NE);
-    branchOutIf();
-    // Where the page shows up under another address as well, the mark's entry is for one of the two.
     get(L_BASE);
-    get(entry);
-    memory(Wasm.I32_LOAD, <u32>UOP_DISP);
-    if (code64) op(Wasm.I64_EXTEND_I32_S);
-    arithmeticW(Wasm.I32_ADD);
-    get(entry);
-    memory(Wasm.I32_LOAD16_U, <u32>UOP_OFFSET);
-    if (code64) op(Wasm.I64_EXTEND_I32_U);
-    arithmeticW(Wasm.I32_ADD);
-    get(local);
+    arithmeticW(Wasm.I32_SUB);
+    tee(distance);
+    if (code64) op(Wasm.I32_WRAP_I64);
+    i32c(jumpFactor);
+    op(Wasm.I32_MUL);
+    i32c(32 - jumpBits);
+    op(Wasm.I32_SHR_U);
+    i32c(3);
+    op(Wasm.I32_SHL);
+    loadCell(Wasm.I32_LOAD, regionRecord(self) + REGION_PAGES);
+    op(Wasm.I32_ADD);
+    memory(Wasm.I64_LOAD, pageCount * REGION_PAGE_SIZE);
+    tee(slot);
+    op(code64 ? Wasm.I64_EXTEND32_S : Wasm.I32_WRAP_I64);
+    get(distance);
     compareW(Wasm.I32_NE);
     branchOutIf();
-    get(entry);
-    memory(Wasm.I32_LOAD, <u32>UOP_IMM);
-    tee(entry);
-    i32c(8);
-    op(Wasm.I32_SHR_U);
-    i32c(self);
-    op(Wasm.I32_NE);
-    branchOutIf();
-    get(entry);
-    i32c(0xff);
-    op(Wasm.I32_AND);
+    get(slot);
+    i64c(32);
+    op(Wasm.I64_SHR_U);
+    op(Wasm.I32_WRAP_I64);
     set(L_ENTRY);
     const stack = stackState();
     conformToEntries();
@@ -358,7 +330,7 @@ function jumpTo(local: u32): void {
     setStackState(stack);
     close();
   }
-  leaveDynamic(local);
+  leaveDynamic(local, grows);
 }
 function branchOutIf(): void {
   op(Wasm.BR_IF);
@@ -409,12 +381,12 @@ function emitEnd(index: u32, u: usize): void {
     case Term.RETURN: emitReturn(n, size, near ? <u32>uopImm(u) : 0); return;
     case Term.INDIRECT:
       indirectTarget(u, o, size);
-      jumpTo(temporary(0, size));
+      jumpTo(temporary(0, size), true);
       return;
     case Term.INDIRECT_CALL:
       indirectTarget(u, o, size);
       pushReturn(n, size);
-      jumpTo(temporary(0, size));
+      jumpTo(temporary(0, size), false);
       return;
     case Term.STEP: {
       const exit = makeExit(ExitType.STEP, (load<u32>(n, NODE_PAGE) << 12) | uopOffset(u), 0);

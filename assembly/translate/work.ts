@@ -15,14 +15,14 @@
 //    56  forward   u32  edges into it that are not back edges
 //    60  entry     i32  index among the targets of the dispatch node, -1
 //    64  state     u32  flag state at its start (lower/flags)
-//    68  tableFrom u32  first candidate of an indirect jump | 72 spare
+//    68  ahead     u32  instructions on the longest way from it to a look at the fuel
 //    80  returns   u64  return sites that a RET in it may go to, by index
 //    88  stack     u32  x87 stack at its start (lower/x87/stack)
 
 import { TRANSLATE_WORK } from "../layout";
 
 export const NODE_SIZE: u32 = 96;
-export const NODES_MAX: u32 = 384;
+export const NODES_MAX: u32 = 640;
 export const NODE_PAGE: usize = 0;
 export const NODE_OFFSET: usize = 4;
 export const NODE_UOP: usize = 8;
@@ -40,6 +40,7 @@ export const NODE_DOMINATOR: usize = 52;
 export const NODE_FORWARD: usize = 56;
 export const NODE_ENTRY: usize = 60;
 export const NODE_STATE: usize = 64;
+export const NODE_AHEAD: usize = 68;
 export const NODE_RETURNS: usize = 80;
 export const NODE_STACK: usize = 88;
 
@@ -94,25 +95,28 @@ export const GROUP_STACK_MAX: u32 = 400;
 export const WRITTEN: usize = TRANSLATE_WORK + 0x16800;
 /** Targets of the dispatch node: nodes (u32 each). */
 export const TARGETS: usize = TRANSLATE_WORK + 0x16000;
-export const TARGETS_MAX: u32 = 64;
+export const TARGETS_MAX: u32 = 256;
 /** Exits as they will be in the side table, 16 bytes each. */
 export const EXITS: usize = TRANSLATE_WORK + 0x18000;
 export const EXITS_MAX: u32 = 4096;
 /** Micro-ops of STEP exits. */
 export const STEPS: usize = TRANSLATE_WORK + 0x28000;
 export const STEPS_MAX: u32 = 512;
+/** Entries by distance, for jumps (jumps): 8 bytes per slot. */
+export const JUMPS: usize = TRANSLATE_WORK + 0x1ed000;
+export const JUMPS_MAX: u32 = 1024;
 /** What is known about XMM registers here (lower/facts): 8 bytes each, then working data; at the starts of nodes. */
-export const CURRENT_FACTS: usize = TRANSLATE_WORK + 0x1e0000;
+export const CURRENT_FACTS: usize = TRANSLATE_WORK + 0x1c0000;
 export const FACTS_SIZE: u32 = 128;
-export const NODE_FACTS: usize = TRANSLATE_WORK + 0x1e1000;
+export const NODE_FACTS: usize = TRANSLATE_WORK + 0x1c1000;
 /** The same on the ways into a loop. */
-export const ENTRY_FACTS: usize = TRANSLATE_WORK + 0x1ed000;
+export const ENTRY_FACTS: usize = TRANSLATE_WORK + 0x1d5000;
 /** What loops demand of registers: 16 bytes per node. Nodes of the loop at hand: a byte per node. */
-export const DEMANDS: usize = TRANSLATE_WORK + 0x1f9000;
-export const LOOP_NODES: usize = TRANSLATE_WORK + 0x1fb000;
+export const DEMANDS: usize = TRANSLATE_WORK + 0x1e9000;
+export const LOOP_NODES: usize = TRANSLATE_WORK + 0x1ec000;
 /** Code of the function's body. */
 export const BODY: usize = TRANSLATE_WORK + 0x40000;
-export const BODY_MAX: usize = 0x1a0000;
+export const BODY_MAX: usize = 0x180000;
 
 export let nodeCount: u32 = 0;
 export let pageCount: u32 = 0;

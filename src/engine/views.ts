@@ -462,6 +462,7 @@ export const OVERLAY_CF = 0x80;
 export const FLAGS_OPERAND = 0x80;
 export const NO_ENTRY = 0xffff;
 export const UNCOMMON = 0xfffe;
+export const GROWS = 0xfffd;
 export const REGION_STATE = 0;
 export const REGION_SLOT = 4;
 export const REGION_RESERVE = 8;
@@ -494,10 +495,12 @@ export const EXIT_TAKEN = 0xe;
 export const REQUEST_SIZE = 0x20;
 export const REQUEST_FRAME = 0;
 export const REQUEST_OFFSET = 4;
+export const REQUEST_ASKED = 6;
 export const REQUEST_MODE = 8;
 export const REQUEST_TAG = 0xc;
 export const REQUEST_RIP = 0x10;
 export const REQUEST_BASE = 0x18;
+export const REQUEST_GROWS = 0x8000;
 
 // ---- assembly/vcpu/exit.ts
 export const ExitReason = {

@@ -50,6 +50,8 @@ let uncommon: i32 = -1;
 /** All misses are of the kind that the dispatcher counts. */
 let counts: bool = false;
 export function setCounts(value: bool): void { counts = value; }
+/** Instructions of the node behind this one, which are paid with it. */
+export function paidBehind(): u32 { return back - 1; }
 export function beginInstruction(at: u32, left: u32): void {
   place = at;
   back = left;

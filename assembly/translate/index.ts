@@ -79,7 +79,7 @@ import { needs, resetNeeds } from "./lower/memory";
 import { setCautious } from "./lower/plan";
 import { flowStack } from "./lower/x87/flow";
 import { rotate } from "./rotate";
-import { emitTree, flowStates, setSelf } from "./structure";
+import { emitTree, flowStates } from "./structure";
 import { append, byte, cursor, moveCursor, op, patch, TYPE_I32, unsigned, Wasm } from "./wasm";
 import {
   BODY,
@@ -100,6 +100,7 @@ import {
   JUMPS,
   PAGES,
   resetWork,
+  setSelf,
   stepCount,
   STACK,
   STEPS,

@@ -14,7 +14,7 @@ import {
   uopOffset,
   uopSize,
 } from "../decode/uop";
-import { EXIT_RESUME, EXIT_UOP, ExitType, FLAGS_DYNAMIC, GROWS, NO_ENTRY, REGION_PAGE_SIZE, REGION_PAGES, regionRecord } from "../region/record";
+import { EXIT_RESUME, EXIT_UOP, ExitType, FLAGS_DYNAMIC, GROWS, NO_ENTRY, REGION_PAGE_SIZE, REGION_PAGES } from "../region/record";
 import { CS } from "../x86/segment";
 import {
   beginInstruction,
@@ -59,6 +59,7 @@ import {
   giveUp,
   newStep,
   node,
+  ownRecord,
   NODE_COUNT,
   NODE_DOMINATOR,
   NODE_ENTRY,
@@ -84,10 +85,6 @@ import {
   Term,
   exitEntry,
 } from "./work";
-
-/** Index of the region that is being written. */
-let self: u32 = 0;
-export function setSelf(index: u32): void { self = index; }
 
 /** RETs compare with this many return sites before they look outside. */
 const RETURNS_MAX: u32 = 6;
@@ -311,7 +308,7 @@ function jumpTo(local: u32, grows: bool): void {
     op(Wasm.I32_SHR_U);
     i32c(3);
     op(Wasm.I32_SHL);
-    loadCell(Wasm.I32_LOAD, regionRecord(self) + REGION_PAGES);
+    loadCell(Wasm.I32_LOAD, ownRecord() + REGION_PAGES);
     op(Wasm.I32_ADD);
     memory(Wasm.I64_LOAD, pageCount * REGION_PAGE_SIZE);
     tee(slot);

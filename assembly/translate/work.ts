@@ -20,6 +20,7 @@
 //    88  stack     u32  x87 stack at its start (lower/x87/stack)
 
 import { TRANSLATE_WORK } from "../layout";
+import { regionRecord } from "../region/record";
 
 export const NODE_SIZE: u32 = 96;
 export const NODES_MAX: u32 = 640;
@@ -117,6 +118,12 @@ export const LOOP_NODES: usize = TRANSLATE_WORK + 0x1ec000;
 /** Code of the function's body. */
 export const BODY: usize = TRANSLATE_WORK + 0x40000;
 export const BODY_MAX: usize = 0x180000;
+
+/** Index of the region that is being written. */
+let self: u32 = 0;
+export function setSelf(index: u32): void { self = index; }
+/** Address of its record. */
+@inline export function ownRecord(): usize { return regionRecord(self); }
 
 export let nodeCount: u32 = 0;
 export let pageCount: u32 = 0;

@@ -1,20 +1,24 @@
 // Moves that are not plain MOVs, and instructions on the flags themselves (execute/move, execute/flags).
 
-import { CPL, SEG_SELECTOR, SYSTEM_FLAGS } from "../../layout";
+import { CLOCK, CPL, CR4, FUEL_START, MSR_TSC_AUX, SEG_SELECTOR, SYSTEM_FLAGS, TSC_OFFSET } from "../../layout";
 import { Op } from "../../decode/op";
 import { uopAddressSize, uopDst, uopImm, uopSeg, uopSize, uopSrc } from "../../decode/uop";
+import { REGION_RESERVE } from "../../region/record";
+import { CR4_TSD } from "../../x86/control";
 import { AF, CF, DF, IF, IOPL, IOPL_SHIFT, PF, RESERVED_ONE, RF, SF, VM, ZF } from "../../x86/flags";
-import { missIf } from "../control";
+import { missIf, paidBehind } from "../control";
 import { code64 } from "../form";
-import { i32c, loadCell, memory, op, set, Wasm } from "../wasm";
+import { ownRecord } from "../work";
+import { get, i32c, i64c, loadCell, memory, op, set, tee, Wasm } from "../wasm";
 import { overlayCF, pushCF, pushCondition, pushFlags, pushLowFlags, pushOF, setFlags } from "./flags";
-import { arithmeticW, constW, extendSigned, getRegister, getW, setRegister, temporary } from "./locals";
+import { arithmeticW, constW, extendSigned, getRegister, getW, L_FUEL, setRegister, temporary } from "./locals";
 import { host, loadHost, locateIn, operandHost, storeHost } from "./memory";
 import { isMemory, pushOperand } from "./operand";
 import { pushValue } from "./stack";
 
 const AH: u32 = 1;
 const RAX: u32 = 0;
+const RCX: u32 = 1 << 3;
 const RDX: u32 = 2 << 3;
 
 /** CMOV of 16 bits. */
@@ -124,6 +128,38 @@ export function disableInterrupts(): void {
   op(Wasm.I32_GT_U);
   missIf();
   changeSystemFlag(IF, false);
+}
+/** RDTSC, RDTSCP (vcpu/ticks). A processor that keeps it from programs does so itself. */
+export function readTimeStamp(withProcessor: bool): void {
+  loadCell(Wasm.I32_LOAD, CR4);
+  i32c(<i32>CR4_TSD);
+  op(Wasm.I32_AND);
+  missIf();
+  const value = temporary(0, 3);
+  loadCell(Wasm.I64_LOAD, CLOCK);
+  loadCell(Wasm.I64_LOAD, TSC_OFFSET);
+  op(Wasm.I64_ADD);
+  // The ticks of the slice: FUEL_START less what is left, of which the dispatcher and this node have kept some back.
+  loadCell(Wasm.I32_LOAD, FUEL_START);
+  get(L_FUEL);
+  op(Wasm.I32_SUB);
+  loadCell(Wasm.I32_LOAD, ownRecord() + REGION_RESERVE);
+  op(Wasm.I32_SUB);
+  i32c(paidBehind());
+  op(Wasm.I32_SUB);
+  op(Wasm.I64_EXTEND_I32_S);
+  op(Wasm.I64_ADD);
+  tee(value);
+  op(Wasm.I32_WRAP_I64);
+  setRegister(RAX, 2);
+  get(value);
+  i64c(32);
+  op(Wasm.I64_SHR_U);
+  op(Wasm.I32_WRAP_I64);
+  setRegister(RDX, 2);
+  if (!withProcessor) return;
+  loadCell(Wasm.I32_LOAD, MSR_TSC_AUX);
+  setRegister(RCX, 2);
 }
 /** PUSHF: in virtual-8086 mode only at IOPL 3. */
 export function pushAllFlags(u: usize): void {

@@ -25,6 +25,7 @@ import {
   flagsToAH,
   pushAllFlags,
   readSelector,
+  readTimeStamp,
   setCondition,
   translateByte,
 } from "./plain";
@@ -58,6 +59,8 @@ export function canLowerSlow(u: usize, o: u32): bool {
     case Op.PUSH_IMM:
     case Op.PUSH_SEG:
     case Op.LEAVE:
+    case Op.RDTSC:
+    case Op.RDTSCP:
       return true;
     // Nobody else waits for the turn.
     case Op.PAUSE: return load<u32>(PROCESSOR_COUNT) <= 1;
@@ -209,6 +212,8 @@ export function lowerSlow(u: usize, o: u32): bool {
     case Op.STD: changeDirection(true); return true;
     case Op.CLI: disableInterrupts(); return true;
     case Op.PUSHF: pushAllFlags(u); return true;
+    case Op.RDTSC: readTimeStamp(false); return true;
+    case Op.RDTSCP: readTimeStamp(true); return true;
     // It faults like a load of a byte.
     case Op.CLFLUSH: operandHost(u, 0, false); return true;
     // strings

@@ -367,7 +367,7 @@ export const TRANSLATION: usize = 0x1000000;
 /** Records of translated regions (region/record). */
 export const REGIONS: usize = TRANSLATION;
 export const REGION_SIZE: u32 = 64;
-export const REGIONS_MAX: u32 = 4096;
+export const REGIONS_MAX: u32 = 2048;
 /** Blocks that have become hot and wait for the translator: ring of 32-byte requests (region/request). */
 export const REQUESTS: usize = TRANSLATION + 0x40000;
 export const REQUESTS_MAX: u32 = 256;
@@ -400,7 +400,7 @@ export const CAUTIOUS_BITS: u32 = 13;
 export const REGION_HEADS: usize = TRANSLATION + 0x48000;
 export const REGION_HEADS_ENTRIES: u32 = 8192;
 export const REGION_LINKS: usize = TRANSLATION + 0x50000; // u32 x REGIONS_MAX x REGION_PAGES_MAX
-export const REGION_PAGES_MAX: u32 = 8;
+export const REGION_PAGES_MAX: u32 = 16;
 /** Side tables of regions: pages, entries, exits, micro-ops. */
 export const REGION_META: usize = TRANSLATION + 0x70000;
 export const REGION_META_END: usize = TRANSLATION + 0x500000;

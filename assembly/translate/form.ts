@@ -9,7 +9,16 @@ import { JUMP_TAG, JUMP_UOP } from "../decode/jump";
 import { MODE_CODE, MODE_CODE64 } from "../decode/mode";
 import { Op } from "../decode/op";
 import { Prefix, UOP, UOP_LINK, UOP_OP, UOP_PLAIN, uopImm, uopLength, uopOffset, uopPrefix } from "../decode/uop";
-import { REGION_COUNT, regionRecord } from "../region/record";
+import {
+  REGION_COUNT,
+  regionRecord,
+  REQUEST_BASE,
+  REQUEST_FRAME,
+  REQUEST_MODE,
+  REQUEST_OFFSET,
+  REQUEST_RIP,
+  REQUEST_TAG,
+} from "../region/record";
 import { nearTerm } from "./lower/branch";
 import { canLower } from "./lower/table";
 import {
@@ -47,9 +56,13 @@ const JUMP_REACH: i64 = 8192;
 /** A block is cold below this share of the threshold, as a power of two. */
 const COLD_SHIFT: u32 = 5;
 /** Most instructions in a region where the host does not say. */
-const INSTRUCTIONS: u32 = 1600;
+const INSTRUCTIONS: u32 = 1200;
 /** Instructions in the region. */
 export let instructions: u32 = 0;
+/** x87 instructions are translated; there are some in the region, translated or not. */
+let takesX87: bool = true;
+export function setTakesX87(value: bool): void { takesX87 = value; }
+export let meetsX87: bool = false;
 let limit: u32 = 0;
 export let mode: u32 = 0;
 export let code64: bool = false;
@@ -149,7 +162,7 @@ function termOf(u: usize): u32 {
     case Op.CALL_M32:
     case Op.CALL_M64: return Term.INDIRECT_CALL;
   }
-  if (canLower(u)) return Term.FALL;
+  if (canLower(u) && (op != Op.X87 || takesX87)) return Term.FALL;
   const near = nearTerm(u, op);
   if (near != Term.LEAVE) return near;
   return op >= <u32>Op.SLOW && op < <u32>Op.END ? Term.STEP : Term.LEAVE;
@@ -179,7 +192,6 @@ function branchTarget(page: u32, u: usize): i64 {
 function walk(index: u32, discover: bool): void {
   const n = node(index);
   const page = load<u32>(n, NODE_PAGE);
-  const first = load<u32>(n, NODE_OFFSET);
   let u = <usize>load<u32>(n, NODE_UOP);
   let count: u32 = 0;
   for (;;) {
@@ -199,6 +211,7 @@ function walk(index: u32, discover: bool): void {
       break;
     }
     count++;
+    if (plain == Op.X87) meetsX87 = true;
     if (discover) instructions++;
     else cover(page, uopOffset(u), min<u32>(uopOffset(u) + uopLength(u) - 1, 4095));
     const next = behind(page, u);
@@ -288,14 +301,18 @@ function spread(to: i32, returns: u64): bool {
   return (before | returns) != before;
 }
 
-/** Forms the region of a block, a larger one than there is if it grows. False: nothing worth it. */
-export function form(frame: u32, offset: u32, modeWord: u32, fetchTag: u32, rip: u64, base: u64, grows: bool): bool {
-  mode = modeWord;
-  code64 = (modeWord & MODE_CODE) == MODE_CODE64;
-  tag = fetchTag;
-  segment = base;
-  origin = (code64 ? rip + base : (rip + base) & 0xffff_ffff) & ~(<u64>0xfff);
+/** Forms the region that a request is for, a larger one than there is if it grows. False: nothing worth it. */
+export function form(request: usize, grows: bool): bool {
+  const frame = load<u32>(request, REQUEST_FRAME);
+  const offset = <u32>load<u16>(request, REQUEST_OFFSET);
+  const rip = load<u64>(request, REQUEST_RIP);
+  mode = load<u32>(request, REQUEST_MODE);
+  code64 = (mode & MODE_CODE) == MODE_CODE64;
+  tag = load<u32>(request, REQUEST_TAG);
+  segment = load<u64>(request, REQUEST_BASE);
+  origin = (code64 ? rip + segment : (rip + segment) & 0xffff_ffff) & ~(<u64>0xfff);
   instructions = 0;
+  meetsX87 = false;
   limit = load<u32>(REGION_INSTRUCTIONS) != 0 ? load<u32>(REGION_INSTRUCTIONS) : INSTRUCTIONS;
   addPage(0, frame);
   let u = findBlock(frame, offset, mode);

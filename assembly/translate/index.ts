@@ -58,18 +58,15 @@ import {
   RegionState,
   regionRecord,
   REQUEST_ASKED,
-  REQUEST_BASE,
   REQUEST_FRAME,
   REQUEST_GROWS,
   REQUEST_MODE,
   REQUEST_OFFSET,
-  REQUEST_RIP,
   REQUEST_SIZE,
-  REQUEST_TAG,
 } from "../region/record";
 import { isCautious } from "../region/caution";
 import { resetLabels } from "./control";
-import { form, instructions, mode } from "./form";
+import { form, instructions, meetsX87, mode, setTakesX87 } from "./form";
 import { analyse, dispatches, dispatchLoops, inOrder, ordered, orderOf, successor } from "./graph";
 import { resetGroups } from "./lower/groups";
 import { jumpBytes, resetJumps } from "./jumps";
@@ -84,6 +81,8 @@ import { append, byte, cursor, moveCursor, op, patch, TYPE_I32, unsigned, Wasm }
 import {
   BODY,
   BODY_MAX,
+  COVERED,
+  COVERED_SIZE,
   exitCount,
   exitEntry,
   flagsOf,
@@ -97,6 +96,7 @@ import {
   NodeFlag,
   overflowed,
   pageCount,
+  pageEntry,
   JUMPS,
   PAGES,
   resetWork,
@@ -115,6 +115,11 @@ export { listing } from "./listing";
 /** Least instructions of a region without a loop, and the threshold from which on that counts. */
 const STRAIGHT_MIN: u32 = 100;
 const CHOOSY: u32 = 64;
+/**
+ * Most instructions of a region that translates x87 instructions: its state in locals makes all ways longer, which is worth
+ * it in loops of arithmetic and not where now and then a number is printed.
+ */
+const X87_MAX: u32 = 250;
 
 /** Functions in the module, and where the code section's length and count stand. */
 let functions: u32 = 0;
@@ -126,6 +131,23 @@ let end: usize = CODE;
 export function begin(): void {
   functions = 0;
   end = CODE;
+  memory.fill(COVERED, 0, COVERED_SIZE << 2);
+}
+
+@inline function placeKey(frame: u32, offset: u32): u32 { return (frame << 12) | offset; }
+@inline function coveredSlot(key: u32): usize { return COVERED + (<usize>((key * 0x9e37_79b1) >> 20) << 2); }
+/**
+ * A region of this module has the place in it: what follows hot code is hot, and does not need a region of its own. A loop
+ * does, as long as it runs.
+ */
+function isCovered(key: u32): bool { return load<u32>(coveredSlot(key)) == key; }
+function noteCovered(): void {
+  for (let i: u32 = 1; i < ordered; i++) {
+    const n = node(inOrder(i));
+    if ((flagsOf(n) & NodeFlag.HEADER) != 0) continue;
+    const key = placeKey(load<u32>(pageEntry(load<u32>(n, NODE_PAGE)), PAGE_FRAME), load<u32>(n, NODE_OFFSET));
+    store<u32>(coveredSlot(key), key);
+  }
 }
 
 /** A free region record, -1 if there is none. */
@@ -242,8 +264,14 @@ export function translate(request: u32): i32 {
   const offset = <u32>load<u16>(q, REQUEST_OFFSET);
   const asked = <u32>load<u16>(q, REQUEST_ASKED);
   const modeWord = load<u32>(q, REQUEST_MODE);
-  if (isEntry(frame, offset, modeWord)) return -1;
-  if (!form(frame, offset, modeWord, load<u32>(q, REQUEST_TAG), load<u64>(q, REQUEST_RIP), load<u64>(q, REQUEST_BASE), (asked & REQUEST_GROWS) != 0)) return -1;
+  if (isEntry(frame, offset, modeWord) || (asked == 0 && isCovered(placeKey(frame, offset)))) return -1;
+  setTakesX87(true);
+  if (!form(q, (asked & REQUEST_GROWS) != 0)) return -1;
+  if (meetsX87 && instructions > X87_MAX) {
+    resetWork();
+    setTakesX87(false);
+    if (!form(q, (asked & REQUEST_GROWS) != 0)) return -1;
+  }
   const region = freeRegion();
   if (region < 0) return -1;
   setSelf(region);
@@ -276,6 +304,7 @@ export function translate(request: u32): i32 {
   end = cursor;
   store<u32>(WRITTEN + (<usize>functions << 2), region);
   functions++;
+  noteCovered();
   return region;
 }
 

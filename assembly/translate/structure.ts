@@ -257,6 +257,16 @@ function checkNear(n: usize, size: u32): void {
   if (outside) checkTarget(to);
 }
 
+/** Pushes whether the W in a local is the address of a node. */
+function pushIsAt(local: u32, index: u32): void {
+  const n = node(index);
+  get(local);
+  get(L_BASE);
+  constW(relative(load<i32>(pageEntry(load<u32>(n, NODE_PAGE))), load<u32>(n, NODE_OFFSET)));
+  arithmeticW(Wasm.I32_ADD);
+  compareW(Wasm.I32_EQ);
+}
+
 function emitReturn(n: usize, size: u32, more: u32): void {
   const to = temporary(1, size);
   peekTop(size);
@@ -267,12 +277,7 @@ function emitReturn(n: usize, size: u32, more: u32): void {
     const entry = <u32>ctz<u64>(returns);
     returns &= returns - 1;
     const site = target(entry);
-    const s = node(site);
-    get(to);
-    get(L_BASE);
-    constW(relative(load<i32>(pageEntry(load<u32>(s, NODE_PAGE))), load<u32>(s, NODE_OFFSET)));
-    arithmeticW(Wasm.I32_ADD);
-    compareW(Wasm.I32_EQ);
+    pushIsAt(to, site);
     blockVoid(Wasm.IF);
     open(LABEL_IF);
     const before = state;

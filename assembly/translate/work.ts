@@ -19,7 +19,7 @@
 //    80  returns   u64  return sites that a RET in it may go to, by index
 //    88  stack     u32  x87 stack at its start (lower/x87/stack)
 
-import { TRANSLATE_WORK } from "../layout";
+import { REGION_PAGES_MAX, TRANSLATE_WORK } from "../layout";
 import { regionRecord } from "../region/record";
 
 export const NODE_SIZE: u32 = 96;
@@ -77,9 +77,8 @@ export const enum NodeFlag {
 }
 
 const NODES: usize = TRANSLATE_WORK;
-/** Page list: {i32 relative page, u32 frame, u64 granules} x 8. */
+/** Page list: {i32 relative page, u32 frame, u64 granules} x REGION_PAGES_MAX. */
 export const PAGES: usize = TRANSLATE_WORK + 0x10000;
-export const PAGES_MAX: u32 = 8;
 /** Hash of places: {u32 place + 1, u32 node} x 1024. */
 export const PLACES: usize = TRANSLATE_WORK + 0x10200;
 export const PLACES_SIZE: u32 = 1024;
@@ -106,6 +105,9 @@ export const STEPS_MAX: u32 = 512;
 /** Entries by distance, for jumps (jumps): 8 bytes per slot. */
 export const JUMPS: usize = TRANSLATE_WORK + 0x1ed000;
 export const JUMPS_MAX: u32 = 1024;
+/** Where the module's regions have nodes: frame << 12 | offset, by hash; this table outlives the call. */
+export const COVERED: usize = TRANSLATE_WORK + 0x1f0000;
+export const COVERED_SIZE: u32 = 4096;
 /** What is known about XMM registers here (lower/facts): 8 bytes each, then working data; at the starts of nodes. */
 export const CURRENT_FACTS: usize = TRANSLATE_WORK + 0x1c0000;
 export const FACTS_SIZE: u32 = 128;
@@ -210,7 +212,7 @@ export function pageIndex(relative: i32): i32 {
   return -1;
 }
 export function addPage(relative: i32, frame: u32): i32 {
-  if (pageCount == PAGES_MAX) return -1;
+  if (pageCount == REGION_PAGES_MAX) return -1;
   store<i32>(pageEntry(pageCount), relative);
   store<u32>(pageEntry(pageCount), frame, 4);
   store<u64>(pageEntry(pageCount), 0, 8);

@@ -4,6 +4,8 @@
 //
 //   form       which instructions: nodes over physical pages, into direct callees
 //   graph      order, dominators, loops; irreducible edges through one dispatch node
+//   unroll     short loops over memory several times in a row
+//   rotate     loops begin where their flags agree
 //   structure  nested blocks and loops, edges, terminators, fuel
 //   lower/     single instructions: registers and flags in locals, memory through the lookup tables
 //   wasm       bytes
@@ -75,6 +77,7 @@ import { setCautious } from "./lower/plan";
 import { flowStack } from "./lower/x87/flow";
 import { rotate } from "./rotate";
 import { emitTree, flowStates, setSelf } from "./structure";
+import { unroll } from "./unroll";
 import { append, byte, cursor, moveCursor, op, patch, TYPE_I32, unsigned, Wasm } from "./wasm";
 import {
   BODY,
@@ -228,6 +231,10 @@ export function translate(request: u32): i32 {
   if (overflowed) return -1;
   if (!isWorthwhile()) return -1;
   flowStates();
+  if (unroll()) {
+    analyse();
+    flowStates();
+  }
   if (rotate()) {
     analyse();
     flowStates();

@@ -11,19 +11,8 @@ import { RegionNeeds } from "../../region/record";
 import { DS, ES, FS, SS } from "../../x86/segment";
 import { missIf } from "../control";
 import { code64, mode } from "../form";
-import {
-  find,
-  found,
-  offset,
-  operandDisplacement,
-  operandKey,
-  plan,
-  plannedLow,
-  plannedSpan,
-  plannedWrite,
-  settle,
-  stackKey,
-} from "./groups";
+import { baseOf, formOf, indexOf, keyOf, NONE, operandDisplacement, scaleOf, segmentOf } from "./access";
+import { find, found, offset, pin, plan, plannedLow, planSpan, plannedSpan, plannedWrite, settle, stackKey } from "./groups";
 import { get, i32c, i64c, loadCell, memory, op, set, tee, Wasm } from "../wasm";
 import {
   arithmeticW,
@@ -57,20 +46,25 @@ export function canAddress(u: usize): bool {
 @inline function isRelative(u: usize): bool {
   return uopEa(u) == Ea.RIP64 || (uopEa(u) == Ea.BASE64 && load<u8>(u, UOP_SCALE) == RIP_MARKER);
 }
-/** Sum of the registers of an operand, as W; 0 if it has none. */
-function registers(u: usize): void {
-  const base = <u32>load<u8>(u, UOP_BASE);
-  const index = <u32>load<u8>(u, UOP_INDEX);
-  if (base != ZERO_OFFSET) getW(base >> 3);
-  else if (index == ZERO_OFFSET) constW(0);
-  if (index == ZERO_OFFSET) return;
-  getW(index >> 3);
-  const scale = load<u8>(u, UOP_SCALE);
+/** Sum of two registers or none (16), as W. */
+function sum(base: u32, index: u32, scale: u32): void {
+  if (base != NONE) getW(base);
+  else if (index == NONE) constW(0);
+  if (index == NONE) return;
+  getW(index);
   if (scale != 0) {
     constW(scale);
     arithmeticW(Wasm.I32_SHL);
   }
-  if (base != ZERO_OFFSET) arithmeticW(Wasm.I32_ADD);
+  if (base != NONE) arithmeticW(Wasm.I32_ADD);
+}
+function registers(u: usize): void {
+  sum(<u32>load<u8>(u, UOP_BASE) >> 3, <u32>load<u8>(u, UOP_INDEX) >> 3, load<u8>(u, UOP_SCALE));
+}
+/** The same of a group's operands. */
+function registersOf(key: u32): void {
+  if (formOf(key) == <u32>Ea.RIP64) get(L_BASE);
+  else sum(baseOf(key), indexOf(key), scaleOf(key));
 }
 
 /** Offset of the operand within its segment, as W: what LEA gives. */
@@ -217,7 +211,7 @@ function useGroup(): void {
 function checkGroup(key: u32): void {
   constW(plannedLow);
   arithmeticW(Wasm.I32_ADD);
-  const segment = (key >> 16) & 15;
+  const segment = segmentOf(key);
   if (code64 && segment != 0) {
     loadCell(Wasm.I64_LOAD, SEG_EFFECTIVE + (<usize>segment << 3));
     op(Wasm.I64_ADD);
@@ -231,14 +225,20 @@ function checkGroup(key: u32): void {
 }
 /** Makes the operand of `u` what loadHost and storeHost access, in a group where that is possible. */
 export function openMemory(u: usize, size: u32, write: bool): void {
-  const key = operandKey(u);
+  const key = keyOf(u);
   const at = operandDisplacement(u, nextRelative);
   if (key != 0 && find(key, at, 1 << size, write)) useGroup();
   else if (key != 0 && plan(key, at, 1 << size, write)) {
-    if (isRelative(u)) get(L_BASE);
-    else registers(u);
+    registersOf(key);
     checkGroup(key);
   } else operandHost(u, size, write);
+}
+/** Checks a span of memory for all of the code that one way leads to from here. */
+export function checkSpan(key: u32, from: i64, bytes: u32, write: bool): void {
+  planSpan(from, bytes, write);
+  registersOf(key);
+  checkGroup(key);
+  pin();
 }
 /** The same for an access at a distance from a register. */
 export function openAt(register: u32, at: i64, bytes: u32, write: bool): void {

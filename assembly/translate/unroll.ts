@@ -8,10 +8,14 @@
 //
 // B is a chain of nodes. The guard G has no instructions; its flags are those that B leaves, so that they are static.
 
-import { Ea, UOP, uopEa, uopLength, uopOffset } from "../decode/uop";
+import { HOT_THRESHOLD } from "../layout";
+import { Op } from "../decode/op";
+import { Ea, UOP, UOP_PLAIN, uopEa, uopLength, uopOffset } from "../decode/uop";
 import { setEscape } from "./control";
+import { timesEntered } from "./form";
 import { inOrder, ordered, orderOf, successor } from "./graph";
 import {
+  accessAligned,
   accessBytes,
   accessWrites,
   baseOf,
@@ -38,6 +42,7 @@ import {
   NODE_FLAGS,
   NODE_FORWARD,
   NODE_NEXT,
+  NODE_OFFSET,
   NODE_ON,
   NODE_PAGE,
   NODE_TAKEN,
@@ -51,10 +56,13 @@ import {
   Term,
 } from "./work";
 
-/** Most nodes of a chain, and instructions of all rounds together. */
+/** Most nodes of a chain; the weight of all rounds together. */
 const CHAIN_MAX: u32 = 4;
-const INSTRUCTIONS_MAX: u32 = 48;
+const WEIGHT_MAX: u32 = 48;
 const ROUNDS_MAX: u32 = 4;
+const X87_WEIGHT: u32 = 8;
+/** Least threshold at which the numbers of entries tell something. */
+const COUNTING: u32 = 64;
 
 // ---- streams --------------------------------------------------------------------------------------
 
@@ -64,7 +72,8 @@ const SPAN_MAX: i64 = 256;
 const COLLECTED_MAX: u32 = 16;
 const STREAMS_MAX: u32 = 5;
 
-// Stream, 16 bytes: key u32 | low i32 | span u32 | write u8, first round u8, last round u8.
+// Stream, 16 bytes: key u32 | low i32 | span u32 | write u8, first round u8, last round u8 |
+// aligned u8: 1 + the displacement, modulo 16, at which 16 bytes have to be aligned; 0: nowhere.
 const STREAM_SIZE: u32 = 16;
 const KEY: usize = 0;
 const LOW: usize = 4;
@@ -72,6 +81,7 @@ const SPAN: usize = 8;
 const WRITE: usize = 12;
 const FIRST: usize = 13;
 const LAST: usize = 14;
+const ALIGNED: usize = 15;
 @inline function stream(n: u32): usize { return STREAMS + <usize>(n * STREAM_SIZE); }
 let streams: u32 = 0;
 
@@ -88,6 +98,7 @@ function include(key: u32, at: i64, round: u32): void {
     store<u32>(s, <u32>(high - low), SPAN);
     if (accessWrites) store<u8>(s, 1, WRITE);
     store<u8>(s, round, LAST);
+    if (accessAligned) store<u8>(s, 1 + (<u32>at & 15), ALIGNED);
     return;
   }
   if (streams == COLLECTED_MAX || at != <i64><i32>at || at < <i64>i32.MIN_VALUE + SPAN_MAX) return;
@@ -98,6 +109,7 @@ function include(key: u32, at: i64, round: u32): void {
   store<u8>(s, u32(accessWrites), WRITE);
   store<u8>(s, round, FIRST);
   store<u8>(s, round, LAST);
+  store<u8>(s, accessAligned ? 1 + (<u32>at & 15) : 0, ALIGNED);
 }
 @inline function movedOf(register: u32): usize { return MOVED + (<usize>register << 3); }
 @inline function isKnown(known: u32, register: u32): bool { return register == NONE || ((known >> register) & 1) != 0; }
@@ -146,19 +158,6 @@ function gather(first: u32, last: u32, rounds: u32): void {
 
 // ---- loops ----------------------------------------------------------------------------------------
 
-/** The only node that leads back to a header; -1: there are several. */
-function onlyBack(header: u32): i32 {
-  let found: i32 = -1;
-  for (let i = <u32>orderOf(header); i < ordered; i++) {
-    const from = inOrder(i);
-    for (let k: u32 = 0; k < 2; k++) {
-      if (successor(from, k) != <i32>header) continue;
-      if (found >= 0) return -1;
-      found = <i32>from;
-    }
-  }
-  return found;
-}
 /** Marks a node of a chain with its edge to `to`. False: no chain goes on there. */
 function mark(index: u32, to: u32): bool {
   const n = node(index);
@@ -171,15 +170,27 @@ function mark(index: u32, to: u32): bool {
   }
   return false;
 }
-/** Marks the chain from a header back to it. Returns its instructions, 0 if the loop is none; `chain` counts its nodes. */
+/** Instructions of a node, where one of the x87 counts as many as its code is longer. */
+function weight(n: usize): u32 {
+  let sum: u32 = 0;
+  let u = <usize>load<u32>(n, NODE_UOP);
+  for (let i = load<u32>(n, NODE_COUNT); i != 0; i--) {
+    sum += load<u16>(u, UOP_PLAIN) == Op.X87 ? X87_WEIGHT : 1;
+    u += UOP;
+  }
+  return sum;
+}
+/** Nodes of a chain, and the last of them. */
 let chain: u32 = 0;
-function measure(header: u32, last: u32): u32 {
+let last: u32 = 0;
+/** Marks the chain from a header to the node `last`, which leads back. Returns its weight, 0 if there is none. */
+function measure(header: u32): u32 {
   let sum: u32 = 0;
   let to = header;
   let index = last;
   for (chain = 1; chain <= CHAIN_MAX; chain++) {
     const n = node(index);
-    sum += load<u32>(n, NODE_COUNT);
+    sum += weight(n);
     if (!mark(index, to)) return 0;
     if (index == header) return sum;
     // Only one way leads to the others.
@@ -203,7 +214,7 @@ function repeat(header: u32, to: u32): u32 {
   }
   return first;
 }
-function unrollLoop(header: u32, last: u32, rounds: u32): void {
+function unrollLoop(header: u32, rounds: u32): void {
   if (nodeCount + chain * (rounds + 1) + 1 > NODES_MAX) return;
   const guard = <u32>copyNode(header);
   const g = node(guard);
@@ -219,6 +230,37 @@ function unrollLoop(header: u32, last: u32, rounds: u32): void {
   const l = node(last);
   store<u32>(onward(l), guard);
 }
+/** Weight of the loop of one chain that a header has, 0 if it has none. Ways of outer loops may lead to it as well. */
+function findChain(header: u32): u32 {
+  for (let i = <u32>orderOf(header); i < ordered; i++) {
+    last = inOrder(i);
+    if (successor(last, 0) != <i32>header && successor(last, 1) != <i32>header) continue;
+    const length = measure(header);
+    if (length != 0) return length;
+  }
+  return 0;
+}
+@inline function timesOf(index: u32): i32 { return timesEntered(load<u32>(node(index), NODE_PAGE), load<u32>(node(index), NODE_OFFSET)); }
+/** Branches have mostly gone the way of the chain, as far as they tell: only those that are taken do. */
+function isUsual(header: u32): bool {
+  if (load<u32>(HOT_THRESHOLD) < COUNTING) return true;
+  const turns = timesOf(header);
+  if (turns <= 0) return true;
+  const back = load<u32>(node(last), NODE_ON) == 1;
+  for (let index = header, k: u32 = 0; k < chain; k++) {
+    const n = node(index);
+    const taken = successor(index, 0);
+    index = load<u32>(onward(n));
+    if (taken <= 0 || taken == <i32>header) continue;
+    const times = timesOf(taken);
+    if (times < 0) continue;
+    if (load<u32>(n, NODE_ON) == 2) {
+      // A way out.
+      if (times > turns >> 2) return false;
+    } else if (back ? times < turns >> 1 : times >> 1 < turns) return false;
+  }
+  return true;
+}
 /** Unrolls what there is to gain from. True: the graph has changed. */
 export function unroll(): bool {
   const before = nodeCount;
@@ -226,14 +268,12 @@ export function unroll(): bool {
   for (let i: u32 = 1; i < end; i++) {
     const header = inOrder(i);
     if ((flagsOf(node(header)) & NodeFlag.HEADER) == 0) continue;
-    const last = onlyBack(header);
-    if (last < 0) continue;
-    const length = measure(header, last);
+    const length = findChain(header);
     if (length == 0) continue;
-    const rounds = min(ROUNDS_MAX, INSTRUCTIONS_MAX / length);
-    if (rounds < 2) continue;
+    const rounds = min(ROUNDS_MAX, WEIGHT_MAX / length);
+    if (rounds < 2 || !isUsual(header)) continue;
     gather(header, header, rounds);
-    if (streams != 0) unrollLoop(header, last, rounds);
+    if (streams != 0) unrollLoop(header, rounds);
   }
   return nodeCount != before;
 }
@@ -245,7 +285,9 @@ export function checkStreams(guard: u32): void {
   setEscape(true);
   for (let i: u32 = 0; i < streams; i++) {
     const s = stream(i);
-    checkSpan(load<u32>(s, KEY), <i64>load<i32>(s, LOW), load<u32>(s, SPAN), load<u8>(s, WRITE) != 0);
+    const low = load<i32>(s, LOW);
+    const aligned = <u32>load<u8>(s, ALIGNED);
+    checkSpan(load<u32>(s, KEY), low, load<u32>(s, SPAN), load<u8>(s, WRITE) != 0, aligned != 0, (aligned - 1 - low) & 15);
   }
   setEscape(false);
 }

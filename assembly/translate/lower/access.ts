@@ -50,13 +50,90 @@ export function keyOf(u: usize): u32 {
 
 // ---- what an instruction accesses -----------------------------------------------------------------
 
-/** Of an access: bytes (0: none that is known) and whether it writes. */
+/** Of an access: bytes (0: none that is known), whether it writes, and whether it has to be aligned. */
 export let accessBytes: u32 = 0;
 export let accessWrites: bool = false;
+export let accessAligned: bool = false;
+function access(bytes: u32, write: bool): void {
+  accessBytes = bytes;
+  accessWrites = write;
+}
+function accessVector(bytes: u32, write: bool): void {
+  access(bytes, write);
+  accessAligned = true;
+}
+
+@inline function isVector(o: u32): bool { return o >= <u32>Op.VECTOR_LOAD && o <= <u32>Op.CVTSD2SS; }
+function lookAtVector(u: usize, o: u32): void {
+  switch (o) {
+    case Op.VECTOR_LOAD: return access(16, false);
+    case Op.VECTOR_STORE: return access(16, true);
+    case Op.VECTOR_LOAD_A:
+    case Op.VECTOR_PACKED:
+    case Op.VECTOR_38: return accessVector(16, false);
+    case Op.VECTOR_STORE_A: return accessVector(16, true);
+    case Op.VECTOR_STORE64: return access(8, true);
+    case Op.VECTOR_STORE32: return access(4, true);
+    case Op.VECTOR_LOAD64:
+    case Op.COMISD:
+    case Op.CVTTSD2SI:
+    case Op.CVTSD2SS: return access(8, false);
+    case Op.VECTOR_LOAD32:
+    case Op.COMISS:
+    case Op.CVTSS2SD: return access(4, false);
+    case Op.CVTSI2SD:
+    case Op.VECTOR_MOVE:
+    case Op.VECTOR_3A: return;
+    case Op.VECTOR_0F: return lookAt0f((<u32>uopImm(u) >> 8) & 0x3ff);
+  }
+  const form = (o - <u32>Op.ADDPS) & 3;
+  if (form < 2) accessVector(16, false);
+  else access(form == 2 ? 4 : 8, false);
+}
+/** Moves of map 0F, by mandatory prefix << 8 | opcode. */
+function lookAt0f(form: u32): void {
+  const prefix = form >> 8;
+  const bytes: u32 = prefix < 2 ? 16 : prefix == 2 ? 4 : 8;
+  switch (form & 0xff) {
+    case 0x10: return access(bytes, false);
+    case 0x11: return access(bytes, true);
+    case 0x12:
+    case 0x16: return access(8, false);
+    case 0x13:
+    case 0x17:
+    case 0xd6: return access(8, true);
+    case 0x28: return accessVector(16, false);
+    case 0x29:
+    case 0x2b:
+    case 0xe7: return accessVector(16, true);
+    case 0x6f: return prefix == 1 ? accessVector(16, false) : access(16, false);
+    case 0x7f: return prefix == 1 ? accessVector(16, true) : access(16, true);
+    case 0x7e: return prefix == 2 ? access(8, false) : access(4, true);
+    case 0x6e: return access(4, false);
+  }
+}
+/** By the low bits of the opcode and ModRM.reg. */
+function lookAtX87(code: u32): void {
+  const reg = (code >> 3) & 7;
+  const stores = reg >= 1 && reg != 4 && reg != 5;
+  switch (code >> 8) {
+    case 0:
+    case 2: return access(4, false);
+    case 1: return access(reg == 5 || reg == 7 ? 2 : 4, stores);
+    case 3: return access(reg >= 5 ? 10 : 4, stores);
+    case 4: return access(8, false);
+    case 5: return access(reg == 7 ? 2 : 8, stores);
+    case 6: return access(2, false);
+    default: return access(reg < 4 ? 2 : 8, stores);
+  }
+}
 export function lookAt(u: usize): void {
   const o = <u32>load<u16>(u, UOP_PLAIN);
   accessBytes = 0;
   accessWrites = false;
+  accessAligned = false;
+  if (isVector(o)) return lookAtVector(u, o);
+  if (o == <u32>Op.X87) return lookAtX87(<u32>uopImm(u) & 0x7ff);
   if (o >= <u32>Op.ADD_RR8 && o < <u32>Op.TEST_RR8) {
     const k = o - <u32>Op.ADD_RR8;
     const form = k % 5;
@@ -115,6 +192,14 @@ export function stackStep(o: u32): i64 {
   return 0;
 }
 
+/** A vector instruction may have a general register for its destination. */
+function writesGeneral(u: usize, o: u32): bool {
+  const code = (<u32>uopImm(u) >> 8) & 0xff;
+  if (o == <u32>Op.VECTOR_0F) return code == 0x50 || code == 0xd7 || code == 0xc5 || code == 0x2c || code == 0x2d || code == 0x7e;
+  if (o == <u32>Op.VECTOR_3A) return code >= 0x14 && code <= 0x17;
+  return o == <u32>Op.CVTTSD2SI;
+}
+
 export const KEEPS: u32 = 0;
 export const MOVES: u32 = 1;
 export const SPOILS: u32 = 2;
@@ -163,8 +248,9 @@ export function effectOn(u: usize, number: u32): u32 {
   if ((o >= <u32>Op.ROL_RI32 && o <= <u32>Op.IMUL_RM64) || o == <u32>Op.SETCC_R || (o >= <u32>Op.CMOV_RR32 && o <= <u32>Op.CMOV_RM64)) {
     return <u32>uopDst(u) >> 3 == number ? SPOILS : KEEPS;
   }
-  const harmless =
-    o == <u32>Op.NOP || o == <u32>Op.JCC || o == <u32>Op.JMP_REL || (o >= <u32>Op.BT_RI32 && o <= <u32>Op.BT_RR64) ||
-    (o >= <u32>Op.VECTOR_LOAD && o <= <u32>Op.VECTOR_STORE32) || (o >= <u32>Op.ADDPS && o <= <u32>Op.CVTSI2SD);
+  if (isVector(o)) return writesGeneral(u, o) ? SPOILS : KEEPS;
+  // FNSTSW AX.
+  if (o == <u32>Op.X87) return number == 0 && uopEa(u) == Ea.REGISTER && (<u32>uopImm(u) & 0x7ff) == 0x7e0 ? SPOILS : KEEPS;
+  const harmless = o == <u32>Op.NOP || o == <u32>Op.JCC || o == <u32>Op.JMP_REL || (o >= <u32>Op.BT_RI32 && o <= <u32>Op.BT_RR64);
   return harmless ? KEEPS : SPOILS;
 }

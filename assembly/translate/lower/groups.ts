@@ -5,7 +5,8 @@
 // A span that does not lie in one page gives the access, and with it the rest of the way, to tier 0: spans are short.
 //
 //   group, 16 bytes:  0 key u32 | 4 low i32: displacement, from the registers as they are now, of the host address |
-//                     8 span u32 | 12 write u16 (0: reads only) | 14 pinned u16
+//                     8 span u32 | 12 write u8 (0: reads only) | 13 pinned u8 |
+//                     14 aligned u8: 1 + distance from the host address, below 16, at which 16 bytes are aligned; 0 unknown
 //   key: lower/access
 
 import { Ea, UOP, UOP_PLAIN, uopEa, uopLength, uopOffset } from "../../decode/uop";
@@ -37,7 +38,8 @@ const KEY: usize = 0;
 const LOW: usize = 4;
 const SPAN: usize = 8;
 const WRITE: usize = 12;
-const PINNED: usize = 14;
+const PINNED: usize = 13;
+const ALIGNED: usize = 14;
 const BP: u32 = 5;
 /** Longest span of a group, and of one on the stack: the share of spans that two pages share is span / 4096. */
 const SPAN_MAX: i64 = 96;
@@ -184,7 +186,7 @@ export function stackKey(register: u32): u32 {
 export function find(key: u32, at: i64, bytes: u32, write: bool): bool {
   for (let n: u32 = 0; n < GROUPS_MAX; n++) {
     const g = group(n);
-    if (load<u32>(g, KEY) != key || (write && load<u16>(g, WRITE) == 0)) continue;
+    if (load<u32>(g, KEY) != key || (write && load<u8>(g, WRITE) == 0)) continue;
     const distance = at - <i64>load<i32>(g, LOW);
     if (distance < 0 || distance + bytes > <i64>load<u32>(g, SPAN)) continue;
     found = n;
@@ -212,23 +214,25 @@ function take(): void {
   do {
     found = next;
     next = (next + 1) % GROUPS_MAX;
-  } while (load<u32>(group(found), KEY) != 0 && load<u16>(group(found), PINNED) != 0);
+  } while (load<u32>(group(found), KEY) != 0 && load<u8>(group(found), PINNED) != 0);
 }
 /** Plans a group around a span that is known; once it is settled, none is put in its place. */
-export function planSpan(from: i64, bytes: u32, write: bool): void {
+export function planSpan(from: i64, bytes: u32, write: bool, distance: u32): void {
   take();
   plannedLow = from;
   plannedSpan = bytes;
   plannedWrite = write;
-  offset = 0;
+  offset = distance;
 }
-export function pin(): void { store<u16>(group(found), 1, PINNED); }
+/** 16 bytes at a distance from the host address of the group found are known to be aligned; have been seen to be. */
+export function isAligned(distance: u32): bool { return load<u8>(group(found), ALIGNED) == 1 + (distance & 15); }
+export function noteAligned(distance: u32): void { store<u8>(group(found), 1 + (distance & 15), ALIGNED); }
+export function pin(): void { store<u8>(group(found), 1, PINNED); }
 /** The planned group has been checked. */
 export function settle(key: u32): void {
   const g = group(found);
   store<u32>(g, key, KEY);
   store<i32>(g, <i32>plannedLow, LOW);
   store<u32>(g, plannedSpan, SPAN);
-  store<u16>(g, u32(plannedWrite), WRITE);
-  store<u16>(g, 0, PINNED);
+  store<u32>(g, u32(plannedWrite), WRITE);
 }

@@ -12,6 +12,15 @@ const PROGRAMS = 60;
 const TURNS = 40;
 const sides = [new SingleMachine(false), new SingleMachine(true)];
 
+const X87_STATE = [
+  ["x87", L.X87, 128],
+  ["x87 status", L.X87_STATUS, 2],
+  ["x87 tags", L.X87_TAGS, 1],
+  ["x87 opcode", L.X87_OPCODE, 2],
+  ["x87 instruction", L.X87_IP, 8],
+  ["x87 operand", L.X87_DP, 8],
+] as const;
+
 /** A register as the code's own width names it. */
 const wide = (place: Place, name: string): string => (place === "long" ? `r${name}` : `e${name}`);
 
@@ -31,7 +40,14 @@ function source(r: Random, place: Place): string {
     ]);
   };
   const vectors = r.oneIn(3);
+  const floats = !vectors && r.oneIn(4);
   const access = (): string => {
+    if (floats && r.oneIn(2)) {
+      const number = (): string => r.pick([`dword ptr ${operand(4)}`, `qword ptr ${operand(8)}`]);
+      const load = r.pick([`fld ${number()}`, `fild ${number()}`, "fld1", `fld tword ptr ${operand(10)}`]);
+      const middle = r.pick(["", `\nfadd ${number()}`, `\nfmul ${number()}`, `\nfisub dword ptr ${operand(4)}`]);
+      return `${load}${middle}\n${r.pick([`fstp ${number()}`, `fistp ${number()}`, `fstp tword ptr ${operand(10)}`])}`;
+    }
     if (vectors && r.oneIn(2))
       return r.pick([
         `movups xmm${r.below(3)}, ${operand(16)}`,
@@ -76,7 +92,7 @@ function source(r: Random, place: Place): string {
   if (r.oneIn(6)) lines.push(`push ${register("ax")}`, `pop ${register("dx")}`);
   if (r.oneIn(3)) lines.splice(r.below(lines.length + 1), 0, "cmp edx, 12345", `${r.pick(["je", "jb", "js"])} out`);
   if (r.oneIn(5)) lines.push("jmp behind", "nop", "behind:");
-  return `again:\n${lines.join("\n")}\n${r.pick(["dec ecx", "sub ecx, 1", "add ecx, -1"])}\njnz again\nout:\nhlt`;
+  return `${floats ? "fninit\n" : ""}again:\n${lines.join("\n")}\n${r.pick(["dec ecx", "sub ecx, 1", "add ecx, -1"])}\njnz again\nout:\nhlt`;
 }
 
 /** Where an operand may begin: often at the border of the pages or near their end. */
@@ -98,6 +114,10 @@ function state(side: SingleMachine, reason: number, place: Place): Record<string
   for (let n = 0; n < (place === "long" ? 16 : 8); n++) {
     seen[`gpr ${n}`] = m.gpr(n).toString(16);
     seen[`xmm ${n}`] = m.get64(L.YMM + n * 32).toString(16) + m.get64(L.YMM + n * 32 + 8).toString(16);
+  }
+  for (const [name, address, size] of X87_STATE) {
+    const at = m.u8.subarray(address, address + size);
+    seen[name] = Buffer.from(at).toString("hex");
   }
   for (const [n, page] of side.pages.entries())
     seen[`page ${n}`] = Buffer.from(m.u8.subarray(page, page + 4096)).toString("hex");

@@ -61,6 +61,7 @@ const CHAIN_MAX: u32 = 4;
 const WEIGHT_MAX: u32 = 48;
 const ROUNDS_MAX: u32 = 4;
 const X87_WEIGHT: u32 = 8;
+const FLOAT_WEIGHT: u32 = 3;
 /** Least threshold at which the numbers of entries tell something. */
 const COUNTING: u32 = 64;
 
@@ -170,12 +171,13 @@ function mark(index: u32, to: u32): bool {
   }
   return false;
 }
-/** Instructions of a node, where one of the x87 counts as many as its code is longer. */
+/** Instructions of a node, where those of floating point count as much as their code is longer. */
 function weight(n: usize): u32 {
   let sum: u32 = 0;
   let u = <usize>load<u32>(n, NODE_UOP);
   for (let i = load<u32>(n, NODE_COUNT); i != 0; i--) {
-    sum += load<u16>(u, UOP_PLAIN) == Op.X87 ? X87_WEIGHT : 1;
+    const o = <u32>load<u16>(u, UOP_PLAIN);
+    sum += o == <u32>Op.X87 ? X87_WEIGHT : o >= <u32>Op.ADDPS && o <= <u32>Op.CVTSD2SS ? FLOAT_WEIGHT : 1;
     u += UOP;
   }
   return sum;

@@ -92,9 +92,17 @@ function missExit(): u32 {
 }
 export function missIf(): void {
   if (dry) return;
+  if (escapes) {
+    op(Wasm.BR_IF);
+    labelDepth(LABEL_OUT);
+    return;
+  }
   if (counts) missUncommonIf();
   else leaveIf(missExit());
 }
+/** What does not hit goes on behind the innermost LABEL_OUT. */
+let escapes: bool = false;
+export function setEscape(value: bool): void { escapes = value; }
 /** Code is written only to see what it does to the translator's own state: it makes no exits. */
 let dry: bool = false;
 export function setDry(value: bool): void { dry = value; }

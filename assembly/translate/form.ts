@@ -103,6 +103,14 @@ function isCold(u: usize): bool {
   const heat = blockHeat(u);
   return heat <= threshold && heat > threshold - (threshold >> COLD_SHIFT);
 }
+/** Times that branches have led to a block at a place, as far as they were counted; -1 if nothing is known. */
+export function timesEntered(page: u32, offset: u32): i32 {
+  const u = findBlock(load<u32>(pageEntry(page), 4), offset, mode);
+  if (u == 0) return -1;
+  const threshold = load<u32>(HOT_THRESHOLD);
+  const heat = blockHeat(u);
+  return <i32>(heat <= threshold ? threshold - heat : threshold);
+}
 /** First micro-op of the decoded block at a place, looking through the mark of a region; 0: none, or a cold one. */
 function decodedAt(page: u32, offset: u32): usize {
   const u = findBlock(load<u32>(pageEntry(page), 4), offset, mode);

@@ -44,14 +44,14 @@ export function successor(index: u32, k: u32): i32 {
   const flags = flagsOf(n);
   const term = load<u32>(n, NODE_TERM);
   if (k == 0) {
-    if (term == Term.JUMP || term == Term.BRANCH || term == Term.CALL) {
+    if (term == Term.JUMP || term == Term.BRANCH || term == Term.CALL || term == Term.GUARD) {
       const taken = load<i32>(n, NODE_TAKEN);
       return taken >= 0 && (flags & NodeFlag.TAKEN_VIA) != 0 ? 0 : taken;
     }
     return -1;
   }
   if (k == 1) {
-    if (term == Term.FALL || term == Term.BRANCH) {
+    if (term == Term.FALL || term == Term.BRANCH || term == Term.GUARD) {
       const next = load<i32>(n, NODE_NEXT);
       return next >= 0 && (flags & NodeFlag.NEXT_VIA) != 0 ? 0 : next;
     }

@@ -53,6 +53,7 @@ import {
 } from "./lower/locals";
 import { loadHost, openMemory, setNextRelative } from "./lower/memory";
 import { effectOf, lower } from "./lower/table";
+import { checkStreams } from "./unroll";
 import { blockVoid, get, i32c, i64c, loadCell, memory, op, set, tee, unsigned, Wasm } from "./wasm";
 import {
   flagsOf,
@@ -389,6 +390,15 @@ function emitEnd(index: u32, u: usize): void {
       indirectTarget(u, o, size);
       pushReturn(n, size);
       jumpTo(temporary(0, size), false);
+      return;
+    case Term.GUARD:
+      blockVoid(Wasm.BLOCK);
+      open(LABEL_OUT);
+      checkStreams(index);
+      follow(index, 0);
+      close();
+      clearGroups();
+      follow(index, 1);
       return;
     case Term.STEP: {
       const exit = makeExit(ExitType.STEP, (load<u32>(n, NODE_PAGE) << 12) | uopOffset(u), 0);

@@ -16,6 +16,7 @@
 //    60  entry     i32  index among the targets of the dispatch node, -1
 //    64  state     u32  flag state at its start (lower/flags)
 //    68  ahead     u32  instructions on the longest way from it to a look at the fuel
+//    72  on        u32  how a chain of nodes goes on: 1 taken, 2 next; rounds of a guard
 //    80  returns   u64  return sites that a RET in it may go to, by index
 //    88  stack     u32  x87 stack at its start (lower/x87/stack)
 
@@ -42,6 +43,7 @@ export const NODE_FORWARD: usize = 56;
 export const NODE_ENTRY: usize = 60;
 export const NODE_STATE: usize = 64;
 export const NODE_AHEAD: usize = 68;
+export const NODE_ON: usize = 72;
 export const NODE_RETURNS: usize = 80;
 export const NODE_STACK: usize = 88;
 
@@ -60,6 +62,8 @@ export const enum Term {
   STEP = 7,
   /** Tier 0 goes on behind the last instruction that is counted. */
   LEAVE = 8,
+  /** Has no instructions: to `taken` when the memory of the rounds there is as it should (unroll), otherwise to `next`. */
+  GUARD = 9,
 }
 
 export const enum NodeFlag {
@@ -117,6 +121,9 @@ export const ENTRY_FACTS: usize = TRANSLATE_WORK + 0x1d5000;
 /** What loops demand of registers: 16 bytes per node. Nodes of the loop at hand: a byte per node. */
 export const DEMANDS: usize = TRANSLATE_WORK + 0x1e9000;
 export const LOOP_NODES: usize = TRANSLATE_WORK + 0x1ec000;
+/** Spans that the rounds of a loop access, and by how much they have moved registers so far (unroll). */
+export const STREAMS: usize = TRANSLATE_WORK + 0x1ec400;
+export const MOVED: usize = TRANSLATE_WORK + 0x1ec800;
 /** Code of the function's body. */
 export const BODY: usize = TRANSLATE_WORK + 0x40000;
 export const BODY_MAX: usize = 0x180000;

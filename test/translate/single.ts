@@ -13,7 +13,7 @@ import { Random } from "../oracle/random.js";
 const CODE = 0x1_0000;
 /** Two pages of operands, with nothing mapped before and behind them, and a page of stack. */
 const DATA = 0x2_0000;
-const DATA_SIZE = 0x2000;
+export const DATA_SIZE = 0x2000;
 const STACK = 0x2_8000;
 const FRAMES = { code: 0x60_000, data: [0x52_000, 0x50_000], stack: 0x54_000 } as const;
 const BASED = 0x1_0000;
@@ -134,7 +134,7 @@ export class SingleMachine {
 
 /** Real mode has its code and operands in one segment, which begins with the first page of operands. */
 export const codeOf = (place: Place): number => (place === "real" ? FRAMES.code - FRAMES.data[0] : CODE);
-const dataOf = (place: Place): number => (place === "real" ? 0 : place === "segmented" ? DATA - BASED : DATA);
+export const dataOf = (place: Place): number => (place === "real" ? 0 : place === "segmented" ? DATA - BASED : DATA);
 export const stackOf = (place: Place): number =>
   place === "real" ? FRAMES.stack - FRAMES.data[0] : place === "segmented" ? STACK - BASED : STACK;
 

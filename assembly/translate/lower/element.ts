@@ -8,8 +8,9 @@ import { close, LABEL_IF, missIf, missUncommonIf, open } from "../control";
 import { Scalar, SCALAR_F64, SCALAR_F64_COMPARE, Simd, SIMD_F64, SIMD_F64_COMPARE } from "../simd";
 import { blockVoid, byte, get, i32c, i64c, memory, op, set, tee, vector, Wasm } from "../wasm";
 import { Constant, CONSTANTS, LEAST_COMMON32, LEAST_COMMON64, UNCOMMON_BITS } from "./constants";
-import { isMemory, lane, shuffle32, splat32, splat64, src, vectorHost, zero128 } from "./lanes";
-import { getConstant, getXmm, L_F32, L_F64, L_HOST, setXmm, temporary, V_A, V_B, V_C, V_D } from "./locals";
+import { isMemory, lane, shuffle32, splat32, splat64, src, zero128 } from "./lanes";
+import { hostOffset, openBytes, pushHost } from "./memory";
+import { getConstant, getXmm, L_F32, L_F64, setXmm, temporary, V_A, V_B, V_C, V_D } from "./locals";
 import { Arithmetic } from "./plan";
 
 // Locals of a scalar instruction, of the element's type: operands, result. A packed one has them in V_A, V_B, V_C.
@@ -59,9 +60,9 @@ export function getLow(number: u32): void {
 /** Puts a scalar source into a local. */
 export function takeScalar(u: usize, to: u32): void {
   if (isMemory(u)) {
-    vectorHost(u, bytesOfElement(), false, false);
-    get(L_HOST);
-    memory(wide ? Scalar.F64_LOAD : Scalar.F32_LOAD, 0);
+    openBytes(u, bytesOfElement(), false, false);
+    pushHost();
+    memory(wide ? Scalar.F64_LOAD : Scalar.F32_LOAD, hostOffset);
   } else getLow(src(u));
   set(local(to));
 }

@@ -2,12 +2,10 @@
 // registers in locals (locals.ts); here they meet memory and general registers.
 
 import { Ea, uopDst, uopEa, uopImm, uopSrc } from "../../decode/uop";
-import { missIf } from "../control";
-import { code64 } from "../form";
 import { Simd } from "../simd";
-import { byte, get, i32c, op, set, vector, vectorMemory, Wasm } from "../wasm";
-import { getRegister, getXmm, L_ADDRESS, L_HOST } from "./locals";
-import { address, host, loadHost } from "./memory";
+import { byte, set, vector, vectorMemory } from "../wasm";
+import { getRegister, getXmm } from "./locals";
+import { hostOffset, loadHost, openBytes, openMemory, pushHost } from "./memory";
 
 @inline export function isMemory(u: usize): bool { return uopEa(u) != Ea.REGISTER; }
 // Register numbers.
@@ -70,27 +68,15 @@ export function lane(code: u32, index: u32): void {
 
 // ---- operands -------------------------------------------------------------------------------------
 
-/** L_HOST becomes the address of the memory operand. An aligned one never crosses a page. */
-export function vectorHost(u: usize, bytes: u32, write: bool, aligned: bool): void {
-  address(u, bytes);
-  if (aligned) {
-    get(L_ADDRESS);
-    if (code64) op(Wasm.I32_WRAP_I64);
-    i32c(bytes - 1);
-    op(Wasm.I32_AND);
-    missIf();
-  }
-  host(aligned ? 1 : bytes, write);
-}
-/** Pushes `bytes` bytes at L_HOST, zero-extended. */
+/** Pushes `bytes` bytes that were opened, zero-extended. */
 export function loadVector(bytes: u32): void {
-  get(L_HOST);
-  vectorMemory(bytes == 16 ? Simd.LOAD : bytes == 8 ? Simd.LOAD64_ZERO : Simd.LOAD32_ZERO, 0);
+  pushHost();
+  vectorMemory(bytes == 16 ? Simd.LOAD : bytes == 8 ? Simd.LOAD64_ZERO : Simd.LOAD32_ZERO, hostOffset);
 }
 /** Pushes the source, an XMM register or memory. */
 export function pushSource(u: usize, bytes: u32, aligned: bool): void {
   if (!isMemory(u)) return getXmm(src(u));
-  vectorHost(u, bytes, false, aligned);
+  openBytes(u, bytes, false, aligned);
   loadVector(bytes);
 }
 /** Puts the source into a local. */
@@ -101,14 +87,14 @@ export function takeSource(u: usize, bytes: u32, local: u32): void {
 /** Pushes a general register or memory, as a value of a size (log2). */
 export function pushGeneral(u: usize, size: u32): void {
   if (isMemory(u)) {
-    vectorHost(u, 1 << size, false, false);
+    openMemory(u, size, false);
     loadHost(size);
   } else getRegister(src(u) << 3, size);
 }
-/** Stores one lane of `bytes` bytes of a register at L_HOST. */
+/** Stores one lane of `bytes` bytes of a register where memory was opened. */
 export function storeLane(number: u32, bytes: u32, index: u32): void {
-  get(L_HOST);
+  pushHost();
   getXmm(number);
-  vectorMemory(bytes == 8 ? Simd.STORE64_LANE : bytes == 4 ? Simd.STORE32_LANE : bytes == 2 ? Simd.STORE16_LANE : Simd.STORE8_LANE, 0);
+  vectorMemory(bytes == 8 ? Simd.STORE64_LANE : bytes == 4 ? Simd.STORE32_LANE : bytes == 2 ? Simd.STORE16_LANE : Simd.STORE8_LANE, hostOffset);
   byte(index);
 }

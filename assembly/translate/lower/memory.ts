@@ -11,19 +11,8 @@ import { RegionNeeds } from "../../region/record";
 import { DS, ES, FS, SS } from "../../x86/segment";
 import { missIf } from "../control";
 import { code64, mode } from "../form";
-import {
-  find,
-  found,
-  offset,
-  operandDisplacement,
-  operandKey,
-  plan,
-  plannedLow,
-  plannedSpan,
-  plannedWrite,
-  settle,
-  stackKey,
-} from "./groups";
+import { baseOf, formOf, indexOf, keyOf, NONE, operandDisplacement, scaleOf, segmentOf } from "./access";
+import { find, found, isAligned, noteAligned, offset, pin, plan, plannedLow, planSpan, plannedSpan, plannedWrite, settle, stackKey } from "./groups";
 import { get, i32c, i64c, loadCell, memory, op, set, tee, Wasm } from "../wasm";
 import {
   arithmeticW,
@@ -57,20 +46,25 @@ export function canAddress(u: usize): bool {
 @inline function isRelative(u: usize): bool {
   return uopEa(u) == Ea.RIP64 || (uopEa(u) == Ea.BASE64 && load<u8>(u, UOP_SCALE) == RIP_MARKER);
 }
-/** Sum of the registers of an operand, as W; 0 if it has none. */
-function registers(u: usize): void {
-  const base = <u32>load<u8>(u, UOP_BASE);
-  const index = <u32>load<u8>(u, UOP_INDEX);
-  if (base != ZERO_OFFSET) getW(base >> 3);
-  else if (index == ZERO_OFFSET) constW(0);
-  if (index == ZERO_OFFSET) return;
-  getW(index >> 3);
-  const scale = load<u8>(u, UOP_SCALE);
+/** Sum of two registers or none (16), as W. */
+function sum(base: u32, index: u32, scale: u32): void {
+  if (base != NONE) getW(base);
+  else if (index == NONE) constW(0);
+  if (index == NONE) return;
+  getW(index);
   if (scale != 0) {
     constW(scale);
     arithmeticW(Wasm.I32_SHL);
   }
-  if (base != ZERO_OFFSET) arithmeticW(Wasm.I32_ADD);
+  if (base != NONE) arithmeticW(Wasm.I32_ADD);
+}
+function registers(u: usize): void {
+  sum(<u32>load<u8>(u, UOP_BASE) >> 3, <u32>load<u8>(u, UOP_INDEX) >> 3, load<u8>(u, UOP_SCALE));
+}
+/** The same of a group's operands. */
+function registersOf(key: u32): void {
+  if (formOf(key) == <u32>Ea.RIP64) get(L_BASE);
+  else sum(baseOf(key), indexOf(key), scaleOf(key));
 }
 
 /** Offset of the operand within its segment, as W: what LEA gives. */
@@ -202,7 +196,7 @@ export function host(bytes: u32, write: bool): void {
 
 /** Where loadHost and storeHost access: a local that holds a host address, and the distance from there. */
 let hostLocal: u32 = 0;
-let hostOffset: u32 = 0;
+export let hostOffset: u32 = 0;
 
 /** Host address of the operand of `u` in L_HOST. */
 export function operandHost(u: usize, size: u32, write: bool): void {
@@ -213,43 +207,86 @@ function useGroup(): void {
   hostLocal = L_GROUP + found;
   hostOffset = offset;
 }
-/** Checks the planned group, whose registers' sum is on the stack. */
-function checkGroup(key: u32): void {
+/** Leaves unless the address on the stack is a multiple of 16. */
+function checkAligned(): void {
+  i32c(15);
+  op(Wasm.I32_AND);
+  missIf();
+}
+/** Checks the planned group, whose registers' sum is on the stack; `aligned`: 16 bytes at `offset` have to be aligned. */
+function checkGroup(key: u32, aligned: bool): void {
   constW(plannedLow);
   arithmeticW(Wasm.I32_ADD);
-  const segment = (key >> 16) & 15;
+  const segment = segmentOf(key);
   if (code64 && segment != 0) {
     loadCell(Wasm.I64_LOAD, SEG_EFFECTIVE + (<usize>segment << 3));
     op(Wasm.I64_ADD);
   }
   set(L_ADDRESS);
-  host(plannedSpan, plannedWrite);
+  if (aligned) {
+    get(L_ADDRESS);
+    if (code64) op(Wasm.I32_WRAP_I64);
+    if ((offset & 15) != 0) {
+      i32c(offset);
+      op(Wasm.I32_ADD);
+    }
+    checkAligned();
+  }
+  // What is aligned does not cross a page.
+  host(aligned && plannedSpan == 16 ? 1 : plannedSpan, plannedWrite);
   get(L_HOST);
   set(L_GROUP + found);
   settle(key);
+  if (aligned) noteAligned(offset);
   useGroup();
 }
-/** Makes the operand of `u` what loadHost and storeHost access, in a group where that is possible. */
-export function openMemory(u: usize, size: u32, write: bool): void {
-  const key = operandKey(u);
+/** Makes `bytes` bytes at the operand of `u` what is accessed, in a group where that is possible; 16 bytes may have to be aligned. */
+export function openBytes(u: usize, bytes: u32, write: bool, aligned: bool): void {
+  const key = keyOf(u);
   const at = operandDisplacement(u, nextRelative);
-  if (key != 0 && find(key, at, 1 << size, write)) useGroup();
-  else if (key != 0 && plan(key, at, 1 << size, write)) {
-    if (isRelative(u)) get(L_BASE);
-    else registers(u);
-    checkGroup(key);
-  } else operandHost(u, size, write);
+  if (key != 0 && find(key, at, bytes, write)) {
+    useGroup();
+    if (!aligned || isAligned(offset)) return;
+    get(hostLocal);
+    if ((offset & 15) != 0) {
+      i32c(offset);
+      op(Wasm.I32_ADD);
+    }
+    checkAligned();
+    noteAligned(offset);
+  } else if (key != 0 && plan(key, at, bytes, write)) {
+    registersOf(key);
+    checkGroup(key, aligned);
+  } else {
+    address(u, bytes);
+    if (aligned) {
+      get(L_ADDRESS);
+      if (code64) op(Wasm.I32_WRAP_I64);
+      checkAligned();
+    }
+    host(aligned ? 1 : bytes, write);
+  }
 }
-/** The same for an access at a distance from a register. */
+export function openMemory(u: usize, size: u32, write: bool): void { openBytes(u, 1 << size, write, false); }
+/** Checks a span of memory for all of the code that one way leads to from here; 16 bytes at a distance may have to be aligned. */
+export function checkSpan(key: u32, from: i64, bytes: u32, write: bool, aligned: bool, distance: u32): void {
+  planSpan(from, bytes, write, distance);
+  registersOf(key);
+  checkGroup(key, aligned);
+  pin();
+}
+/** Makes an access at a distance from a register what loadHost and storeHost access. */
 export function openAt(register: u32, at: i64, bytes: u32, write: bool): void {
   const key = stackKey(register);
   if (find(key, at, bytes, write)) useGroup();
   else {
     plan(key, at, bytes, write);
     getW(register);
-    checkGroup(key);
+    checkGroup(key, false);
   }
 }
+/** Pushes the local's part of the address that was opened; the rest is `hostOffset`. */
+export function pushHost(): void { get(hostLocal); }
 /** Pushes the value that was opened. */
 export function loadHost(size: u32): void {
   get(hostLocal);

@@ -25,11 +25,10 @@ import {
   src,
   storeLane,
   takeSource,
-  vectorHost,
   zero128,
 } from "./lanes";
-import { getRegister, getXmm, L_HOST, setRegister, setXmm, temporary, V_A, V_B } from "./locals";
-import { need, storeHost } from "./memory";
+import { getRegister, getXmm, setRegister, setXmm, temporary, V_A, V_B } from "./locals";
+import { hostOffset, need, openBytes, openMemory, pushHost, storeHost } from "./memory";
 import { Arithmetic, note } from "./plan";
 import {
   alignRight,
@@ -55,17 +54,17 @@ function load(u: usize, bytes: u32, aligned: bool): void {
 }
 function store128(u: usize, aligned: bool): void {
   if (isMemory(u)) {
-    vectorHost(u, 16, true, aligned);
-    get(L_HOST);
+    openBytes(u, 16, true, aligned);
+    pushHost();
     getXmm(dst(u));
-    vectorMemory(Simd.STORE, 0);
+    vectorMemory(Simd.STORE, hostOffset);
   } else {
     getXmm(dst(u));
     setXmm(src(u));
   }
 }
 function storeScalar(u: usize, bytes: u32, index: u32): void {
-  vectorHost(u, bytes, true, false);
+  openBytes(u, bytes, true, false);
   storeLane(dst(u), bytes, index);
 }
 /** MOVSS, MOVSD between registers: the low element alone. */
@@ -87,10 +86,10 @@ function moveLow(to: u32, from: u32): void {
 function loadHalf(u: usize, half: u32): void {
   const to = dst(u);
   if (isMemory(u)) {
-    vectorHost(u, 8, false, false);
-    get(L_HOST);
+    openBytes(u, 8, false, false);
+    pushHost();
     getXmm(to);
-    vectorMemory(Simd.LOAD64_LANE, 0);
+    vectorMemory(Simd.LOAD64_LANE, hostOffset);
     byte(half);
   } else {
     getXmm(to);
@@ -106,7 +105,7 @@ function loadHalf(u: usize, half: u32): void {
 function fromGeneral(u: usize): void {
   const size = generalSize(u);
   if (isMemory(u)) {
-    vectorHost(u, 1 << size, false, false);
+    openMemory(u, size, false);
     loadVector(1 << size);
   } else {
     zero128();
@@ -140,7 +139,7 @@ function insert(u: usize, size: u32): void {
 /** MOVNTI. */
 function storeGeneral(u: usize): void {
   const size = generalSize(u);
-  vectorHost(u, 1 << size, true, false);
+  openMemory(u, size, true);
   getRegister(dst(u) << 3, size);
   set(temporary(0, size));
   storeHost(temporary(0, size), size);

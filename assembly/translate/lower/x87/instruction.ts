@@ -11,8 +11,8 @@ import { code64 } from "../../form";
 import { get, i32c, i64c, memory, op, set, tee, Wasm } from "../../wasm";
 import { pushCondition, setFlags } from "../flags";
 import { isMemory } from "../lanes";
-import { L_HOST, setRegister, temporary } from "../locals";
-import { effective, host, instructionRelative, locate, need } from "../memory";
+import { setRegister, temporary } from "../locals";
+import { effective, hostOffset, instructionRelative, need, openBytes, pushHost } from "../memory";
 import { fromFloat, fromInteger, toFloat, toInteger } from "./convert";
 import { add, compare, divide, multiply, openIf, setExact } from "./number";
 import {
@@ -88,13 +88,12 @@ export function x87SetsFlags(u: usize): bool {
 
 /** Where the offset of a memory operand is kept until the instruction completes. */
 @inline function offsetLocal(): u32 { return temporary(4, code64 ? 3 : 2); }
-/** L_HOST becomes the address of the memory operand of some bytes. */
+/** Opens the memory operand of some bytes. */
 function operandAt(u: usize, bytes: u32, write: bool): void {
   if (isDry()) return;
   effective(u);
-  tee(offsetLocal());
-  locate(u, bytes);
-  host(bytes, write);
+  set(offsetLocal());
+  openBytes(u, bytes, write, false);
 }
 function record(u: usize): void {
   recordInstruction(instructionRelative(u), <u32>uopImm(u) & 0x7ff);
@@ -104,13 +103,13 @@ function record(u: usize): void {
 function loadOperand(u: usize, format: u32): void {
   const bytes: u32 = format == Format.DOUBLE || format == Format.INTEGER64 ? 8 : format == Format.INTEGER16 ? 2 : 4;
   operandAt(u, bytes, false);
-  get(L_HOST);
-  if (bytes == 8) memory(Wasm.I64_LOAD, 0);
+  pushHost();
+  if (bytes == 8) memory(Wasm.I64_LOAD, hostOffset);
   else if (bytes == 2) {
-    memory(Wasm.I32_LOAD16_S, 0);
+    memory(Wasm.I32_LOAD16_S, hostOffset);
     op(Wasm.I64_EXTEND_I32_S);
   } else {
-    memory(Wasm.I32_LOAD, 0);
+    memory(Wasm.I32_LOAD, hostOffset);
     op(format == Format.SINGLE ? Wasm.I64_EXTEND_I32_U : Wasm.I64_EXTEND_I32_S);
   }
   set(XP());
@@ -122,12 +121,12 @@ function loadNumber(u: usize, format: u32): void {
   else fromInteger();
 }
 function storeOperand(bytes: u32): void {
-  get(L_HOST);
+  pushHost();
   get(XP());
-  if (bytes == 8) memory(Wasm.I64_STORE, 0);
+  if (bytes == 8) memory(Wasm.I64_STORE, hostOffset);
   else {
     op(Wasm.I32_WRAP_I64);
-    memory(bytes == 2 ? Wasm.I32_STORE16 : Wasm.I32_STORE, 0);
+    memory(bytes == 2 ? Wasm.I32_STORE16 : Wasm.I32_STORE, hostOffset);
   }
 }
 /** A number that is zero or normal into XA EA, or XB EB. */
@@ -288,11 +287,11 @@ function loadExtended(u: usize): void {
   requireRoom();
   operandAt(u, 10, false);
   push();
-  get(L_HOST);
-  memory(Wasm.I64_LOAD, 0);
+  pushHost();
+  memory(Wasm.I64_LOAD, hostOffset);
   setSignificand(slotOf(0));
-  get(L_HOST);
-  memory(Wasm.I32_LOAD16_U, 8);
+  pushHost();
+  memory(Wasm.I32_LOAD16_U, hostOffset + 8);
   setExponent(slotOf(0));
   setNormal(slotOf(0), false);
   clearC1();
@@ -365,12 +364,12 @@ function storeExtended(u: usize): void {
   const slot = slotOf(0);
   requireFull(slot);
   operandAt(u, 10, true);
-  get(L_HOST);
+  pushHost();
   getSignificand(slot);
-  memory(Wasm.I64_STORE, 0);
-  get(L_HOST);
+  memory(Wasm.I64_STORE, hostOffset);
+  pushHost();
   getExponent(slot);
-  memory(Wasm.I32_STORE16, 8);
+  memory(Wasm.I32_STORE16, hostOffset + 8);
   clearC1();
   record(u);
   pop();
@@ -418,15 +417,15 @@ function free(u: usize, i: u32, pops: bool): void {
 /** FNSTCW, FNSTSW to memory: the value is on the stack. They leave no record. */
 function storeWord(): void {
   set(XC());
-  get(L_HOST);
+  pushHost();
   get(XC());
-  memory(Wasm.I32_STORE16, 0);
+  memory(Wasm.I32_STORE16, hostOffset);
 }
 /** FLDCW of a word with 64 bits of precision that masks everything. */
 function loadControl(u: usize): void {
   operandAt(u, 2, false);
-  get(L_HOST);
-  memory(Wasm.I32_LOAD16_U, 0);
+  pushHost();
+  memory(Wasm.I32_LOAD16_U, hostOffset);
   tee(XC());
   i32c(0x33f);
   op(Wasm.I32_AND);

@@ -396,6 +396,8 @@ export const TRANSLATION_STATISTICS: usize = TRANSLATE_CONTROL + 0x100; // u64 e
 /** Bit per hash of a place: code to be translated cautiously (region/caution). 1 KiB. */
 export const CAUTIOUS: usize = TRANSLATE_CONTROL + 0x400;
 export const CAUTIOUS_BITS: u32 = 13;
+/** The same of accesses that are to be looked up one by one. */
+export const SPLITS: usize = TRANSLATE_CONTROL + 0x800;
 /** Heads of the chains of regions per frame, u32 each, and the links of their pages (region/watch). */
 export const REGION_HEADS: usize = TRANSLATION + 0x48000;
 export const REGION_HEADS_ENTRIES: u32 = 8192;

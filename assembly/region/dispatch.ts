@@ -32,9 +32,9 @@ import { LazyKind } from "../vcpu/flags";
 import { Status } from "../vcpu/status";
 import { CF, OF } from "../x86/flags";
 import { requestBlock, requestGrowth } from "./request";
-import { setCautious } from "./caution";
+import { setCautious, setSplit } from "./caution";
 import { isEnterable, meetsNeeds } from "./enterable";
-import { killRegion } from "./life";
+import { exitClock, killRegion } from "./life";
 import { markOf } from "./marks";
 import {
   EXIT_BACK,
@@ -61,10 +61,12 @@ import {
   REGION_PAGE_SIZE,
   REGION_PAGES,
   REGION_RESERVE,
+  REGION_SINCE,
   REGION_SLOT,
   REGION_STATE,
   regionRecord,
   RegionState,
+  SPLIT,
   UNCOMMON,
 } from "./record";
 import { count, COUNT_ENTRIES, COUNT_EXITS, COUNT_HOPS, COUNT_REFUSED, COUNT_TICKS } from "./statistics";
@@ -131,16 +133,37 @@ function step(record: usize, uop: usize): Stepped {
   return Stepped.LEAVE;
 }
 
-/** Exits that lead to what the region could have had in it are taken that often until it asks to grow. */
-const GROWTH_LIMIT: u32 = 15_000;
-/** An exit for uncommon numbers is taken that often until the region is given up for a cautious one. */
-const UNCOMMON_LIMIT: u32 = 10_000;
-function retranslateCautiously(index: u32): void {
+/** An exit is taken that often until something is done about it. */
+const LIMIT: u32 = 10_000;
+/** Units of the clock in which that has to happen for a region to be worth growing: one exit in ten thousand ticks. */
+const HURRY: u32 = 100;
+@inline function frameAt(record: usize, place: u32): u32 {
+  return load<u32>(<usize>load<u32>(record, REGION_PAGES) + <usize>(place >> 12) * REGION_PAGE_SIZE, PAGE_FRAME);
+}
+/** A region is left again and again for a reason that another translation would not have. */
+function learn(index: u32, exit: usize): void {
   const record = regionRecord(index);
-  const head = load<u32>(<usize>load<u32>(record, REGION_ENTRIES));
-  const page = <usize>load<u32>(record, REGION_PAGES) + <usize>(head >> 12) * REGION_PAGE_SIZE;
-  setCautious(load<u32>(page, PAGE_FRAME), head & 0xfff);
-  killRegion(index);
+  switch (<u32>load<u16>(exit, EXIT_RESUME)) {
+    case UNCOMMON: {
+      const head = load<u32>(<usize>load<u32>(record, REGION_ENTRIES));
+      setCautious(frameAt(record, head), head & 0xfff);
+      killRegion(index);
+      return;
+    }
+    case SPLIT: {
+      const place = load<u32>(exit, EXIT_PLACE);
+      setSplit(frameAt(record, place), place & 0xfff);
+      killRegion(index);
+      return;
+    }
+    case GROWS: {
+      const now = exitClock();
+      const since = <u32>load<u16>(record, REGION_SINCE);
+      store<u16>(record, now, REGION_SINCE);
+      store<u16>(exit, 0, EXIT_TAKEN);
+      if (((now - since) & 0xffff) <= HURRY) requestGrowth(record);
+    }
+  }
 }
 
 /** ARENA_FLUSHES when links were last known to be good. */
@@ -205,8 +228,7 @@ export function dispatch(mark: usize): usize {
       if (taken != 0xffff) store<u16>(exit, taken + 1, EXIT_TAKEN);
       count(COUNT_EXITS + (<usize>type << 3), 1);
       if (type != ExitType.STEP) {
-        if (taken == UNCOMMON_LIMIT && load<u16>(exit, EXIT_RESUME) == UNCOMMON) retranslateCautiously(word >> 8);
-        if (taken == GROWTH_LIMIT && load<u16>(exit, EXIT_RESUME) == GROWS) requestGrowth(record);
+        if (taken == LIMIT) learn(word >> 8, exit);
         break;
       }
       store<i32>(FUEL, fuel);

@@ -2,7 +2,7 @@
 // code is overwritten or the host gives it up. Its bytes are watched from the beginning, so that code which changes
 // while it is being compiled never gets in.
 
-import { META_NEXT, REGION_META, REGIONS_DEAD, REGIONS_END } from "../layout";
+import { CLOCK, META_NEXT, REGION_META, REGIONS_DEAD, REGIONS_END } from "../layout";
 import { codeWritten, granulesOf } from "../decode/cache";
 import { Op } from "../decode/op";
 import { UOP_OP } from "../decode/uop";
@@ -16,6 +16,7 @@ import {
   PAGE_GRANULES,
   REGION_EXIT_COUNT,
   REGION_EXITS,
+  REGION_SINCE,
   REGION_SLOT,
   REGION_STATE,
   regionRecord,
@@ -48,12 +49,16 @@ function adoptNew(): void {
 /** The host has moved side tables; the records tell where they are. */
 export function tablesMoved(): void { adoptNew(); }
 
+/** The clock in units of a million ticks, as far as 16 bits tell. */
+export function exitClock(): u32 { return <u32>(load<u64>(CLOCK) >> 20) & 0xffff; }
+
 /** The region's function is in a table slot. False: its code has changed meanwhile. */
 export function installRegion(index: u32, slot: u32): bool {
   adoptRegions();
   if (stateOf(index) != RegionState.PENDING) return false;
   const record = regionRecord(index);
   store<u32>(record, slot, REGION_SLOT);
+  store<u16>(record, exitClock(), REGION_SINCE);
   store<u32>(record, RegionState.LIVE, REGION_STATE);
   const outgrown = regionOfHead(index);
   markRegion(index);

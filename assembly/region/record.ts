@@ -16,7 +16,8 @@
 //    48  tag        u32  and FETCH_TAG
 //    52  entered    u32  clock of its last use, for recycling
 //    56  bytes      u32  size of its function
-//    60  count      u32  guest instructions in it
+//    60  count      u16  guest instructions in it
+//    62  since      u16  clock, in 2^20 ticks, at which its exits began to be counted (region/dispatch)
 //
 //   The lists and the micro-ops that exits name are one run of bytes, which the host moves as a whole to close gaps
 //   (src/translation/tables.ts).
@@ -31,7 +32,7 @@
 //     8  uop        u32  STEP: address of a copy of the micro-op (32 bytes)
 //        link       u32  STATIC, MISS, FUEL: first micro-op of the block at `place`, 0 while unknown (region/dispatch)
 //    12  resume     u16  STEP: entry to go on at when the instruction completes, NO_ENTRY if none; MISS: UNCOMMON or NO_ENTRY;
-//                   STATIC, DYNAMIC: GROWS or NO_ENTRY
+//                   STATIC, DYNAMIC: GROWS or NO_ENTRY; MISS: SPLIT as well
 //    14  count      u16  taken so often (saturates)
 
 import { REGION_SIZE, REGIONS } from "../layout";
@@ -85,6 +86,8 @@ export const NO_ENTRY: u32 = 0xffff;
 export const UNCOMMON: u32 = 0xfffe;
 /** In its place in an exit whose target the region could have had in it (region/request). */
 export const GROWS: u32 = 0xfffd;
+/** In its place in a MISS exit: accesses that were looked up as one span lie in two pages (translate/lower/groups). */
+export const SPLIT: u32 = 0xfffc;
 
 export const REGION_STATE: usize = 0;
 export const REGION_SLOT: usize = 4;
@@ -102,6 +105,7 @@ export const REGION_CHECKED_TAG: usize = 48;
 export const REGION_ENTERED: usize = 52;
 export const REGION_BYTES: usize = 56;
 export const REGION_COUNT: usize = 60;
+export const REGION_SINCE: usize = 62;
 
 export const REGION_PAGE_SIZE: u32 = 16;
 export const PAGE_RELATIVE: usize = 0;

@@ -1,7 +1,7 @@
 // Leaving a region, and the labels of its open blocks. An exit is an index into the region's side table; the code
 // sets L_EXIT to it and branches to the one common exit (lower/locals), so that nothing is stored on the way.
 
-import { EXIT_BACK, EXIT_LAZY, EXIT_PLACE, EXIT_RESUME, EXIT_TYPE, EXIT_UOP, ExitType, NO_ENTRY, UNCOMMON } from "../region/record";
+import { EXIT_BACK, EXIT_LAZY, EXIT_PLACE, EXIT_RESUME, EXIT_TYPE, EXIT_UOP, ExitType, NO_ENTRY, SPLIT, UNCOMMON } from "../region/record";
 import { L_EXIT } from "./lower/locals";
 import { isDynamic, state } from "./lower/flags";
 import { FLAGS_DYNAMIC } from "../region/record";
@@ -47,6 +47,7 @@ let place: u32 = 0;
 let back: u32 = 0;
 let miss: i32 = -1;
 let uncommon: i32 = -1;
+let split: i32 = -1;
 /** All misses are of the kind that the dispatcher counts. */
 let counts: bool = false;
 export function setCounts(value: bool): void { counts = value; }
@@ -57,6 +58,7 @@ export function beginInstruction(at: u32, left: u32): void {
   back = left;
   miss = -1;
   uncommon = -1;
+  split = -1;
 }
 
 /** Writes an exit with the flags as they are here. */
@@ -107,6 +109,15 @@ export function setEscape(value: bool): void { escapes = value; }
 let dry: bool = false;
 export function setDry(value: bool): void { dry = value; }
 export function isDry(): bool { return dry; }
+/** The same where several accesses do not lie in one page: the dispatcher counts these. */
+export function missSplitIf(): void {
+  if (dry) return;
+  if (split < 0) {
+    split = <i32>makeExit(ExitType.MISS, place, back);
+    store<u16>(exitEntry(split), SPLIT, EXIT_RESUME);
+  }
+  leaveIf(split);
+}
 /** The same where a number is met that the code was not made for: the dispatcher counts these. */
 export function missUncommonIf(): void {
   if (uncommon < 0) {

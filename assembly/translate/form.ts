@@ -328,7 +328,7 @@ export function form(request: usize, grows: bool): bool {
   let least: u32 = 0;
   if (load<u16>(u, UOP_OP) == Op.REGION) {
     if (!grows) return false;
-    least = load<u32>(regionRecord(<u32>uopImm(u) >> 8), REGION_COUNT) + 1;
+    least = <u32>load<u16>(regionRecord(<u32>uopImm(u) >> 8), REGION_COUNT) + 1;
     u = <usize>load<u32>(u, UOP_LINK);
   }
   if (addNode(offset, u) < 0) return false;

@@ -237,7 +237,7 @@ function record(region: u32, bytes: u32): bool {
   store<u32>(r, 0, REGION_CHECKED_TAG);
   store<u32>(r, 0, REGION_ENTERED);
   store<u32>(r, bytes, REGION_BYTES);
-  store<u32>(r, instructions, REGION_COUNT);
+  store<u16>(r, instructions, REGION_COUNT);
   store<u32>(r, RegionState.PENDING, REGION_STATE);
   return true;
 }

@@ -14,7 +14,8 @@ import {
   uopOffset,
   uopSize,
 } from "../decode/uop";
-import { EXIT_RESUME, EXIT_UOP, ExitType, FLAGS_DYNAMIC, GROWS, NO_ENTRY, REGION_PAGE_SIZE, REGION_PAGES } from "../region/record";
+import { EXIT_RESUME, EXIT_UOP, ExitType, FLAGS_DYNAMIC, GROWS, NO_ENTRY, PAGE_FRAME, REGION_PAGE_SIZE, REGION_PAGES } from "../region/record";
+import { isSplit } from "../region/caution";
 import { CS } from "../x86/segment";
 import {
   beginInstruction,
@@ -34,7 +35,7 @@ import { dispatches, inOrder, isMerge, ordered, orderOf, successor } from "./gra
 import { jumpBits, jumpFactor, needJumps } from "./jumps";
 import { checkDemands, enterNode } from "./known";
 import { pushCondition, setState, state, toDynamic, UNKNOWN } from "./lower/flags";
-import { clearGroups, restoreGroups, saveGroups, setAhead } from "./lower/groups";
+import { clearGroups, restoreGroups, saveGroups, setAhead, setSplitNode } from "./lower/groups";
 import { pushTaken } from "./lower/branch";
 import { isMemory } from "./lower/operand";
 import { conformStack, conformToEntries, enterStack } from "./lower/x87/flow";
@@ -421,6 +422,16 @@ function emitEnd(index: u32, u: usize): void {
 
 // ---- nodes ----------------------------------------------------------------------------------------
 
+function isSplitNode(n: usize): bool {
+  const frame = load<u32>(pageEntry(load<u32>(n, NODE_PAGE)), PAGE_FRAME);
+  let u = <usize>load<u32>(n, NODE_UOP);
+  for (let i = load<u32>(n, NODE_COUNT); i != 0; i--) {
+    if (isSplit(frame, uopOffset(u))) return true;
+    u += UOP;
+  }
+  return false;
+}
+
 function emitNode(index: u32): void {
   const n = node(index);
   const count = load<u32>(n, NODE_COUNT);
@@ -429,6 +440,7 @@ function emitNode(index: u32): void {
   setState(load<u32>(n, NODE_STATE));
   enterNode(index);
   enterStack(index);
+  setSplitNode(isSplitNode(n));
   if ((flagsOf(n) & NodeFlag.HEADER) != 0) fuelCheck(placeOf(n));
   if (count != 0) {
     get(L_FUEL);

@@ -155,7 +155,7 @@ export class TranslationInspection {
     };
     const inspected: InspectedRegion = {
       bits: BITS[mode],
-      instructions: records.field(region, v.REGION_COUNT),
+      instructions: records.instructions(region),
       code: code.map(({ place, length: size }) => ({ address: linear(place), bytes: bytesAt(place, size) })),
       entries: records.places(region).map(linear),
       exits: records.exits(region).map(({ type, place }) => ({

@@ -108,6 +108,11 @@ export class RegionRecords {
     return this.#bytes[exit + v.EXIT_TYPE];
   }
 
+  /** Guest instructions of a region. */
+  instructions(index: number): number {
+    return this.field(index, v.REGION_COUNT) & 0xffff;
+  }
+
   /** How often the region was left, as far as its exits' counts reach. */
   taken(index: number): number {
     const exits = this.field(index, v.REGION_EXITS);

@@ -214,7 +214,7 @@ export class Translation implements ModuleOwner<Batch> {
     for (const region of regions) {
       this.#owners.set(region, batch);
       this.#counts.regions++;
-      this.#counts.instructions += this.#records.field(region, v.REGION_COUNT);
+      this.#counts.instructions += this.#records.instructions(region);
     }
     const started = this.#now();
     if (this.#background && length > this.#atOnce) {

@@ -2,7 +2,8 @@
 // checks the whole span that its node is going to use, which must lie in one page; the others are at fixed distances
 // from its host address. Pushes and pops are accesses relative to RSP, whose steps are known, as are those of other
 // registers that move by constants. A mapping cannot change while the region runs: whatever changes one leaves first.
-// A span that does not lie in one page gives the access, and with it the rest of the way, to tier 0: spans are short.
+// A span that does not lie in one page gives the access, and with it the rest of the way, to tier 0: spans are short. Where
+// that happens all the time, as on a stack that calls always find at the same depth, the node does without (region/caution).
 //
 //   group, 16 bytes:  0 key u32 | 4 low i32: displacement, from the registers as they are now, of the host address |
 //                     8 span u32 | 12 write u8 (0: reads only) | 13 pinned u8 |
@@ -175,6 +176,11 @@ export let offset: u32 = 0;
 export let plannedLow: i64 = 0;
 export let plannedSpan: u32 = 0;
 export let plannedWrite: bool = false;
+/** The span is that of several instructions. */
+export let plannedShared: bool = false;
+/** Spans of this node have often lain in two pages: accesses are looked up one by one. */
+let split: bool = false;
+export function setSplitNode(value: bool): void { split = value; }
 
 /** Key of the operand of a micro-op, of a stack access. */
 export function operandKey(u: usize): u32 { return keyOf(u); }
@@ -200,12 +206,13 @@ export function plan(key: u32, at: i64, bytes: u32, write: bool): bool {
   low = at;
   high = at + bytes;
   writesAny = write;
-  survey(key);
+  if (!split) survey(key);
   if (low != <i64><i32>low) return false;
   take();
   plannedLow = low;
   plannedSpan = <u32>(high - low);
   plannedWrite = writesAny;
+  plannedShared = plannedSpan > bytes;
   offset = <u32>(at - low);
   return true;
 }
@@ -222,6 +229,7 @@ export function planSpan(from: i64, bytes: u32, write: bool, distance: u32): voi
   plannedLow = from;
   plannedSpan = bytes;
   plannedWrite = write;
+  plannedShared = false;
   offset = distance;
 }
 /** 16 bytes at a distance from the host address of the group found are known to be aligned; have been seen to be. */

@@ -9,10 +9,10 @@ import { RIP_MARKER } from "../../decode/modrm";
 import { Ea, UOP_BASE, UOP_DISP, UOP_IMM, UOP_INDEX, UOP_SCALE, uopEa, uopLength, uopSeg, ZERO_OFFSET } from "../../decode/uop";
 import { RegionNeeds } from "../../region/record";
 import { DS, ES, FS, SS } from "../../x86/segment";
-import { missIf } from "../control";
+import { missIf, missSplitIf } from "../control";
 import { code64, mode } from "../form";
 import { baseOf, formOf, indexOf, keyOf, NONE, operandDisplacement, scaleOf, segmentOf } from "./access";
-import { find, found, isAligned, noteAligned, offset, pin, plan, plannedLow, planSpan, plannedSpan, plannedWrite, settle, stackKey } from "./groups";
+import { find, found, isAligned, noteAligned, offset, pin, plan, plannedLow, planSpan, plannedShared, plannedSpan, plannedWrite, settle, stackKey } from "./groups";
 import { get, i32c, i64c, loadCell, memory, op, set, tee, Wasm } from "../wasm";
 import {
   arithmeticW,
@@ -147,7 +147,9 @@ export function address(u: usize, bytes: u32): void {
 }
 
 /** Sets L_HOST to the host address of L_ADDRESS, or leaves. */
-export function host(bytes: u32, write: bool): void {
+export function host(bytes: u32, write: bool): void { hostOf(bytes, write, false); }
+/** `shared`: the bytes are those of several accesses. */
+function hostOf(bytes: u32, write: bool, shared: bool): void {
   hostLocal = L_HOST;
   hostOffset = 0;
   const slots = <i32>(load<u32>(SLOT_MASK) << 3);
@@ -191,7 +193,8 @@ export function host(bytes: u32, write: bool): void {
   op(Wasm.I32_AND);
   i32c(0x1000 - bytes);
   op(Wasm.I32_GT_U);
-  missIf();
+  if (shared) missSplitIf();
+  else missIf();
 }
 
 /** Where loadHost and storeHost access: a local that holds a host address, and the distance from there. */
@@ -233,7 +236,7 @@ function checkGroup(key: u32, aligned: bool): void {
     checkAligned();
   }
   // What is aligned does not cross a page.
-  host(aligned && plannedSpan == 16 ? 1 : plannedSpan, plannedWrite);
+  hostOf(aligned && plannedSpan == 16 ? 1 : plannedSpan, plannedWrite, plannedShared);
   get(L_HOST);
   set(L_GROUP + found);
   settle(key);

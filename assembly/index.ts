@@ -35,6 +35,7 @@ import { startMmu } from "./mmu/start";
 import { isCanonical } from "./mmu/tables";
 import { NO_SIDE_EFFECTS, walk, WALK_ERROR, WALK_GPA } from "./mmu/walk";
 import { adoptRegions, frameWritten, installRegion, killRegion, startRegions, tablesMoved } from "./region/life";
+import { RegionState } from "./region/record";
 import { retired as retiredCount, run as runPartition, select as selectProcessor, stepProcessor } from "./run";
 import { TURN_TICKS } from "./tuning";
 import { canonicalize as canonicalizeProcessor } from "./vcpu/canonical";
@@ -134,7 +135,7 @@ export function memoryWritten(frame: u32, offset: u32, length: u32): void {
 /** The function of a PENDING region is in a slot of the table. 0: its code has changed meanwhile, or it is not pending. */
 export function regionInstall(index: u32, slot: u32): u32 { return u32(installRegion(index, slot)); }
 /** The region is not entered any more: it is DEAD, and its record the host's to free. */
-export function regionKill(index: u32): void { killRegion(index); }
+export function regionKill(index: u32): void { killRegion(index, RegionState.DEAD); }
 /** The host has moved the side tables of regions. */
 export function regionsMoved(): void { tablesMoved(); }
 

@@ -147,13 +147,13 @@ function learn(index: u32, exit: usize): void {
     case UNCOMMON: {
       const head = load<u32>(<usize>load<u32>(record, REGION_ENTRIES));
       setCautious(frameAt(record, head), head & 0xfff);
-      killRegion(index);
+      killRegion(index, RegionState.LEFT);
       return;
     }
     case SPLIT: {
       const place = load<u32>(exit, EXIT_PLACE);
       setSplit(frameAt(record, place), place & 0xfff);
-      killRegion(index);
+      killRegion(index, RegionState.LEFT);
       return;
     }
     case GROWS: {

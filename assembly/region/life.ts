@@ -62,7 +62,7 @@ export function installRegion(index: u32, slot: u32): bool {
   store<u32>(record, RegionState.LIVE, REGION_STATE);
   const outgrown = regionOfHead(index);
   markRegion(index);
-  if (outgrown >= 0) killRegion(outgrown);
+  if (outgrown >= 0) killRegion(outgrown, RegionState.LEFT);
   return true;
 }
 
@@ -76,12 +76,12 @@ function spoilSteps(record: usize): void {
 }
 
 /** The region is not entered any more; the host takes its slot back and frees the record. */
-export function killRegion(index: u32): void {
+export function killRegion(index: u32, as: RegionState): void {
   adoptRegions();
   const state = stateOf(index);
   if (state != RegionState.PENDING && state != RegionState.LIVE) return;
   unwatchRegion(index);
-  store<u32>(regionRecord(index), RegionState.DEAD, REGION_STATE);
+  store<u32>(regionRecord(index), as, REGION_STATE);
   spoilSteps(regionRecord(index));
   unmarkRegion(index);
   store<u32>(REGIONS_DEAD, load<u32>(REGIONS_DEAD) + 1);
@@ -97,7 +97,7 @@ export function frameWritten(frame: u32, offset: u32, length: u32): void {
       const hit = (load<u64>(pageListEntry(page), PAGE_GRANULES) & written) != 0;
       const region = regionOfPage(page);
       if (hit) {
-        killRegion(region);
+        killRegion(region, RegionState.DEAD);
         count(COUNT_INVALIDATIONS, 1);
       }
       page = nextPageOn(frame, hit ? 0 : page);

@@ -45,6 +45,8 @@ export const enum RegionState {
   LIVE = 2,
   /** Its code was overwritten or it was recycled; the host takes the slot back. */
   DEAD = 3,
+  /** The same, where another translation of its code takes its place: the code did not change. */
+  LEFT = 4,
 }
 
 export const enum RegionNeeds {

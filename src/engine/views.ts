@@ -442,6 +442,7 @@ export const RegionState = {
   PENDING: 1,
   LIVE: 2,
   DEAD: 3,
+  LEFT: 4,
 } as const;
 export const RegionNeeds = {
   SSE: 1,

@@ -294,7 +294,7 @@ export class Translation implements ModuleOwner<Batch> {
     if (batch.slots.size === 0) this.#modules.delete(batch);
   }
 
-  /** Takes back the slots of regions whose code was overwritten. */
+  /** Takes back the slots of regions whose code was overwritten, or has another translation. */
   reclaim(): void {
     const records = this.#records;
     if (records.cell(v.REGIONS_DEAD) === 0) return;
@@ -302,8 +302,9 @@ export class Translation implements ModuleOwner<Batch> {
     const clock = records.number(v.CLOCK);
     const end = records.cell(v.REGIONS_END);
     for (let region = 0; region < end; region++) {
-      if (records.state(region) !== RegionState.DEAD) continue;
-      this.#churn.invalidated(records.headFrame(region), clock);
+      const state = records.state(region);
+      if (state !== RegionState.DEAD && state !== RegionState.LEFT) continue;
+      if (state === RegionState.DEAD) this.#churn.invalidated(records.headFrame(region), clock);
       this.#free(region);
     }
   }

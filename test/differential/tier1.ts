@@ -22,6 +22,7 @@ interface TranslatedCore {
 
 /** Side tables and records are started over when less than this is left. */
 const META_RESERVE = 0x40000;
+const isDead = (state: number): boolean => state === RegionState.DEAD || state === RegionState.LEFT;
 const REGIONS_FULL = v.REGIONS_MAX - 128;
 
 /** RINGFENCE_TRANSLATOR names another build, like RINGFENCE_WASM for the core. */
@@ -103,7 +104,7 @@ export class Tier1 {
     if (records.cell(v.REGIONS_DEAD) === 0) return;
     records.setCell(v.REGIONS_DEAD, 0);
     for (let region = records.cell(v.REGIONS_END) - 1; region >= 0; region--)
-      if (records.state(region) === RegionState.DEAD) this.free(region);
+      if (isDead(records.state(region))) this.free(region);
   }
   private free(region: number): void {
     const slot = this.taken.get(region);

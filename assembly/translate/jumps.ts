@@ -22,11 +22,11 @@ export function resetJumps(): void { jumpBits = 0; }
 /** Bytes of the table: none where the region has not asked for it. */
 export function jumpBytes(): u32 { return jumpBits == 0 ? 0 : 8 << jumpBits; }
 
-function distanceOf(entry: u32): i32 {
+function distanceOf(entry: u32): i64 {
   const n = node(target(entry));
-  return (load<i32>(pageEntry(load<u32>(n, NODE_PAGE))) << 12) + load<u32>(n, NODE_OFFSET);
+  return (<i64>load<i32>(pageEntry(load<u32>(n, NODE_PAGE))) << 12) + load<u32>(n, NODE_OFFSET);
 }
-@inline function slotOf(distance: i32): usize { return JUMPS + (<usize>((<u32>distance * jumpFactor) >> (32 - jumpBits)) << 3); }
+@inline function slotOf(distance: i64): usize { return JUMPS + (<usize>((<u32>distance * jumpFactor) >> (32 - jumpBits)) << 3); }
 
 /** Fills the table with entries. Returns how many found no place. */
 function fill(): u32 {
@@ -34,10 +34,12 @@ function fill(): u32 {
   let homeless: u32 = 0;
   for (let i: u32 = 0; i < targetCount; i++) {
     const distance = distanceOf(i);
+    // 64-bit code may lead farther in two calls.
+    if (distance != <i64><i32>distance) continue;
     const slot = slotOf(distance);
     if (load<i32>(slot, 4) != -1) homeless++;
     else {
-      store<i32>(slot, distance);
+      store<i32>(slot, <i32>distance);
       store<u32>(slot, i, 4);
     }
   }
@@ -62,7 +64,7 @@ export function needJumps(): void {
   jumpFactor = best;
   fill();
   // Entry 0 came first, so it has its slot.
-  const head = distanceOf(0);
+  const head = <i32>distanceOf(0);
   for (let i: u32 = 0; i < <u32>1 << jumpBits; i++) {
     const slot = JUMPS + (<usize>i << 3);
     if (load<i32>(slot, 4) != -1) continue;
